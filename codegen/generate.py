@@ -1,0 +1,70 @@
+"""The whole way from a folder of .proto files to a tree of generated files, and its comparison."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from . import ir
+from .build import build
+from .commands import with_commands
+from .conventions import read_conventions
+from .descriptors import compile_contract
+from .render import render
+
+
+def load_schema(proto_dir: Path) -> ir.Schema:
+    """The schema of the contract in ``proto_dir``."""
+    conventions = read_conventions(proto_dir)
+    return with_commands(build(compile_contract(proto_dir), conventions), conventions)
+
+
+def render_contract(proto_dir: Path) -> tuple[str, dict[str, bytes]]:
+    """The generated package's name, and its files by path."""
+    contract = compile_contract(proto_dir)
+    conventions = read_conventions(proto_dir)
+    schema = with_commands(build(contract, conventions), conventions)
+    return schema.root, render(schema, contract.descriptor_set())
+
+
+def write(files: Mapping[str, bytes], root: str, out: Path) -> list[str]:
+    """Make ``out/root`` hold exactly ``files``; returns what changed. Untouched files stay so."""
+    changed: list[str] = []
+    for path, content in files.items():
+        target = out / path
+        if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            changed.append(path)
+    for path in _strays(files, root, out):
+        (out / path).unlink()
+        changed.append(path)
+    return changed
+
+
+def differences(files: Mapping[str, bytes], root: str, out: Path) -> Iterator[str]:
+    """Lines of a unified diff from what lies in ``out`` to what would be generated."""
+    for path, content in files.items():
+        target = out / path
+        found = target.read_bytes() if target.exists() else b""
+        if found == content and target.exists():
+            continue
+        if path.endswith(".py"):
+            yield from difflib.unified_diff(
+                found.decode(errors="replace").splitlines(),
+                content.decode().splitlines(),
+                f"{path} (is)",
+                f"{path} (should be)",
+                lineterm="",
+            )
+        else:
+            yield f"{path}: differs ({len(found)} bytes, should be {len(content)})"
+    for path in _strays(files, root, out):
+        yield f"{path}: should not be there"
+
+
+def _strays(files: Mapping[str, bytes], root: str, out: Path) -> list[str]:
+    """Python files in the generated package that nothing generates any more."""
+    found = (path.relative_to(out).as_posix() for path in sorted((out / root).rglob("*.py")))
+    return [path for path in found if path not in files]

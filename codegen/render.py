@@ -1,0 +1,216 @@
+"""The schema to files: Jinja templates, imports for what they print, ruff format, a compile check."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from ruff.__main__ import find_ruff_bin  # type: ignore[import-untyped]
+
+from . import ir
+from .errors import CodegenError
+from .views import Views, docstring
+
+_RUNTIME: Final = "zb_mom_ww_mxgateway_wire"
+_TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+
+_STDLIB: Final[Mapping[str, str]] = {
+    "ABC": "abc",
+    "abstractmethod": "abc",
+    "AsyncIterator": "collections.abc",
+    "Iterable": "collections.abc",
+    "Mapping": "collections.abc",
+    "dataclass": "dataclasses",
+    "datetime": "datetime",
+    "timedelta": "datetime",
+    "Final": "typing",
+    "Generic": "typing",
+    "Literal": "typing",
+    "TypeVar": "typing",
+}
+_GRPCLIB: Final[Mapping[str, str]] = {
+    "Cardinality": "grpclib.const",
+    "Handler": "grpclib.const",
+    "Stream": "grpclib.server",
+}
+
+
+def _runtime_names() -> Iterator[tuple[str, str]]:
+    """What the runtime's modules define for generated code, each with its module."""
+    for module in ("codec", "command", "enums", "grpc", "message", "wellknown"):
+        source = resources.files(_RUNTIME).joinpath(f"{module}.py").read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                yield node.name, f"{_RUNTIME}.{module}"
+            elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    yield ast.unparse(target), f"{_RUNTIME}.{module}"
+
+
+_WIRE: Final[Mapping[str, str]] = {
+    name: module for name, module in _runtime_names() if not name.startswith("_")
+}
+
+
+def render(schema: ir.Schema, descriptor_set: bytes) -> dict[str, bytes]:
+    """Every generated file by its path below the output folder."""
+    texts = {path: text for path, text in _texts(schema)}
+    files = {path: text.encode() for path, text in _format(texts).items()}
+    files[f"{schema.root}/contract.binpb"] = descriptor_set
+    files[f"{schema.root}/py.typed"] = b""
+    for path, content in files.items():
+        if path.endswith(".py"):
+            _check(path, content)
+    return dict(sorted(files.items()))
+
+
+def _texts(schema: ir.Schema) -> Iterator[tuple[str, str]]:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["docstring"] = docstring
+    environment.filters["repr"] = repr
+    modules = ", ".join(package.module for package in schema.packages)
+    yield f"{schema.root}/__init__.py", _header(f"The contract as Python: {modules}.", ())
+    for package in schema.packages:
+        views = Views(schema, package)
+        for name, template, doc, context in _plan(schema, package, views):
+            body = environment.get_template(template).render(package=package, **context)
+            head = _header(doc, package.files)
+            imports = "" if name == "__init__" else _imports(schema, package, name, body)
+            yield f"{schema.root}/{package.module}/{name}.py", f"{head}\n{imports}\n\n{body}"
+
+
+#: Module, template, docstring and what the template needs.
+Row = tuple[str, str, str, Mapping[str, object]]
+
+
+def _plan(schema: ir.Schema, package: ir.Package, views: Views) -> Iterator[Row]:
+    """The files of one package."""
+    names = {
+        "enums": sorted(enum.name for enum in package.enums),
+        "messages": sorted(message.name for message in package.messages),
+    }
+    title = package.proto_name or "the unnamed package"
+    yield "__init__", "package.py.j2", package.doc or f"Messages of {title}.", names
+    if package.enums:
+        yield "enums", "enums.py.j2", f"The enums of {title}.", {}
+    yield (
+        "messages",
+        "messages.py.j2",
+        f"The messages of {title}.",
+        {"messages": list(views.messages())},
+    )
+    codecs = {"codecs": list(views.codecs()), "enum_tables": list(views.enum_tables())}
+    yield "codec", "codec.py.j2", f"The codec of every message of {title}.", codecs
+    if package.services:
+        services = {"services": list(views.services())}
+        yield "services", "services.py.j2", f"The services of {title}: data, stub, base.", services
+    if schema.commands and schema.commands.module == package.module:
+        yield from _command_plan(schema.commands, views)
+
+
+def _command_plan(commands: ir.Commands, views: Views) -> Iterator[Row]:
+    context: dict[str, object] = {
+        "commands": commands,
+        "command_views": list(views.commands(commands)),
+        "kind_enum": views.type_name(commands.kind_enum, enum=True),
+        "value_message": views.type_name(commands.value_message) if commands.value_message else "",
+    }
+    yield "commands", "commands.py.j2", "Every command as data.", context
+    yield "handlers", "handlers.py.j2", "What whoever answers commands implements.", context
+    for module, name, manner, prefix, awaited in (
+        ("session", "SessionCommands", "async", "async ", "await "),
+        ("session_sync", "SyncSessionCommands", "blocking", "", ""),
+    ):
+        own = {"class_name": name, "manner": manner, "prefix": prefix, "awaited": awaited}
+        yield module, "session.py.j2", f"Every command as a method, {manner}.", {**context, **own}
+
+
+def _header(doc: str, files: tuple[str, ...]) -> str:
+    origin = f" from {', '.join(files)}" if files else ""
+    return docstring(
+        f"{doc}\n\nGenerated by `python -m codegen generate`{origin}; edits are lost.", 0
+    )
+
+
+def _imports(schema: ir.Schema, package: ir.Package, module: str, body: str) -> str:
+    """Imports of exactly what ``body`` uses."""
+    used = {
+        node.id
+        for node in ast.walk(_parse(f"{package.module}/{module}.py", body))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    local: dict[str, str] = {}
+    if module != "enums":
+        local |= dict.fromkeys((enum.name for enum in package.enums), ".enums")
+    if module not in ("enums", "messages"):
+        local |= dict.fromkeys((message.name for message in package.messages), ".messages")
+    blocks = [["from __future__ import annotations"]]
+    for table in (_STDLIB, _GRPCLIB, _WIRE):
+        blocks.append(_from_imports({n: table[n] for n in used & table.keys() if n not in local}))
+    relative = _from_imports({name: local[name] for name in used & local.keys()})
+    for other in schema.packages:
+        for kind, alias in (("messages", ""), ("enums", "_enums"), ("codec", "_codec")):
+            if other is not package and f"{other.module}{alias}" in used:
+                relative.append(f"from ..{other.module} import {kind} as {other.module}{alias}")
+    if "commands" in used and module.startswith("session"):
+        relative.append("from . import commands")
+    blocks.append(sorted(relative))
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _from_imports(names: Mapping[str, str]) -> list[str]:
+    by_module: dict[str, list[str]] = {}
+    for name, module in names.items():
+        by_module.setdefault(module, []).append(name)
+    return [
+        f"from {module} import {', '.join(sorted(found))}"
+        for module, found in sorted(by_module.items())
+    ]
+
+
+def _format(texts: Mapping[str, str]) -> dict[str, str]:
+    """``ruff format`` over all files at once."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for path, text in texts.items():
+            _parse(path, text)
+            target = Path(scratch, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+        command_line = [find_ruff_bin(), "format", "--isolated", "--no-cache", "--quiet"]
+        command_line += ["--line-length", "100", "--target-version", "py311", scratch]
+        done = subprocess.run(command_line, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise CodegenError(
+                f"ruff format failed: {done.stderr.strip()}", hint="see the template"
+            )
+        return {path: Path(scratch, path).read_text(encoding="utf-8") for path in texts}
+
+
+def _parse(path: str, text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        line = text.splitlines()[(error.lineno or 1) - 1] if text else ""
+        raise CodegenError(
+            f"the template gave no Python: {error.msg}: {line.strip()!r}",
+            where=f"{path}:{error.lineno}",
+            hint="this is a fault of the generator; please report the contract that shows it",
+        ) from None
+
+
+def _check(path: str, content: bytes) -> None:
+    compile(content, path, "exec", dont_inherit=True)

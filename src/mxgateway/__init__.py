@@ -1,0 +1,1 @@
+from zb_mom_ww_mxgateway import *  # noqa

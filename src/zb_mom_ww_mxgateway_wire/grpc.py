@@ -1,0 +1,106 @@
+"""Rpcs as data, what a client stub needs of a channel, and the codec that grpclib is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from grpclib.const import Cardinality
+from grpclib.encoding.base import CodecBase
+
+from .codec import DecodeError
+from .message import Message
+
+__all__ = ["Cardinality", "MessageCodec", "Metadata", "Method", "Transport"]
+
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply", bound=Message)
+
+#: Headers of a call by lower-case name.
+Metadata = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Method(Generic[Request, Reply]):
+    """One rpc: its path on the wire, its messages and which side streams."""
+
+    path: str
+    request: type[Request]
+    reply: type[Reply]
+    cardinality: Cardinality
+
+
+class Transport(Protocol):
+    """What a generated client stub calls: one method for each way of streaming.
+
+    ``timeout`` is in seconds and covers the whole call; None leaves it to the transport.
+    """
+
+    async def unary_unary(
+        self,
+        method: Method[Request, Reply],
+        request: Request,
+        *,
+        timeout: float | None,
+        metadata: Metadata | None,
+    ) -> Reply:
+        """Send one message and return the one that answers it."""
+        ...
+
+    def unary_stream(
+        self,
+        method: Method[Request, Reply],
+        request: Request,
+        *,
+        timeout: float | None,
+        metadata: Metadata | None,
+    ) -> AsyncIterator[Reply]:
+        """Send one message and yield those that answer it."""
+        ...
+
+    async def stream_unary(
+        self,
+        method: Method[Request, Reply],
+        requests: AsyncIterator[Request],
+        *,
+        timeout: float | None,
+        metadata: Metadata | None,
+    ) -> Reply:
+        """Send messages and return the one that answers them all."""
+        ...
+
+    def stream_stream(
+        self,
+        method: Method[Request, Reply],
+        requests: AsyncIterator[Request],
+        *,
+        timeout: float | None,
+        metadata: Metadata | None,
+    ) -> AsyncIterator[Reply]:
+        """Send messages and yield those that answer, each at its own pace."""
+        ...
+
+
+class MessageCodec(CodecBase):
+    """grpclib's door to our messages.
+
+    A message that is encoded already passes as bytes, so that a caller can meet an
+    ``EncodeError`` before it opens a stream.
+    """
+
+    __content_subtype__ = "proto"
+
+    def encode(self, message: Any, message_type: type[Any]) -> bytes:
+        """The bytes of ``message``."""
+        if isinstance(message, bytes):
+            return message
+        if not isinstance(message, message_type):
+            raise TypeError(f"expected {message_type.__name__}, got {type(message).__name__}")
+        return bytes(message)
+
+    def decode(self, data: bytes, message_type: type[Any]) -> Any:
+        """A ``message_type`` from ``data``; ``DecodeError`` if it is none."""
+        if not issubclass(message_type, Message):
+            raise DecodeError(f"{message_type.__name__} is no generated message")
+        return message_type.FromString(data)

@@ -1,0 +1,341 @@
+"""``Message``, the base of every generated class, and ``field``; the only file that imports betterproto.
+
+betterproto supplies the base class and the field metadata. Its hooks on every attribute access,
+its codec, its JSON and its presence rules are switched off here and replaced: reads are plain
+attribute reads, an unset message, optional or oneof field is None, and ``bytes()``, ``parse``,
+``to_json`` and the rest go to the generated codec and to ``json.py``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import field as dataclass_field
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+import betterproto
+from betterproto import Casing
+from typing_extensions import Self
+
+from . import json
+from .codec import Decoder, DecodeError, EncodeError, guarded, read_varint, truncated, write_bytes
+from .fields import KEY, REGISTRY, FieldInfo, fields_of, json_name, root_package
+
+if TYPE_CHECKING:
+    from .enums import OpenEnum
+
+__all__ = ["Message", "OneofMessage", "bind", "field"]
+
+_L = TypeVar("_L", bound=str)
+_M = TypeVar("_M", bound="Message")
+
+_SCALAR_DEFAULTS: Final[Mapping[str, object]] = {
+    "string": "",
+    "bytes": b"",
+    "bool": False,
+    "float": 0.0,
+    "double": 0.0,
+}
+
+
+def field(
+    number: int,
+    type: str,
+    type_of: Callable[[], type[Message | OpenEnum]] | None = None,
+    *,
+    key: str | None = None,
+    repeated: bool = False,
+    optional: bool = False,
+    oneof: str | None = None,
+    name: str = "",
+    json: str = "",
+    redact: bool = False,
+) -> Any:
+    """A dataclass field for one field of a message: its number, its proto type and how it is used.
+
+    ``key`` is the key type of a map. ``name`` is the proto name where Python's differs, and
+    ``json`` the JSON name where it is not the usual one. ``redact`` keeps the value out of repr.
+    """
+    info = FieldInfo(
+        number=number,
+        type=type,
+        proto_name=name,
+        json_name=json,
+        type_of=type_of,
+        key_type=key,
+        repeated=repeated,
+        presence=optional or oneof is not None or (type == "message" and not (repeated or key)),
+        oneof=oneof,
+        redact=redact,
+    )
+    metadata = {
+        KEY: info,
+        "betterproto": betterproto.FieldMetadata(
+            number,
+            "map" if key else type,
+            map_types=(key, type) if key else None,
+            group=oneof,
+            optional=optional,
+        ),
+    }
+    if key:
+        return dataclass_field(default_factory=dict, metadata=metadata)
+    if repeated:
+        return dataclass_field(default_factory=list, metadata=metadata)
+    if info.presence:
+        return dataclass_field(default=None, metadata=metadata)
+    if type == "enum":
+        assert type_of is not None
+        return dataclass_field(default=type_of()(0), metadata=metadata)  # type: ignore[call-arg]
+    return dataclass_field(default=_SCALAR_DEFAULTS.get(type, 0), metadata=metadata)
+
+
+class Message(betterproto.Message):
+    """A message of the contract: a dataclass whose codec was generated.
+
+    Equality compares fields and unknown fields; ``repr`` shows what is set and hides what the
+    contract marks as secret. Messages are mutable and so not hashable.
+    """
+
+    #: The full name in the contract, such as ``google.protobuf.Timestamp``.
+    __proto_name__: ClassVar[str]
+    _encode: ClassVar[Callable[[Any], bytes]]
+    _decode: ClassVar[Decoder[Any]]
+
+    #: Fields that this version of the contract does not know, as received; they are sent again.
+    unknown_fields: bytes = b""
+
+    # betterproto's hooks on every read and write, off.
+    __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
+    __getstate__ = object.__getstate__
+    __reduce__ = object.__reduce__
+    __hash__ = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Nothing is left to do: defaults are the dataclass's own."""
+
+    def __bool__(self) -> bool:
+        """A message is something, even with every field unset."""
+        return True
+
+    def __len__(self) -> int:
+        """The size on the wire, in bytes."""
+        return len(bytes(self))
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.unknown_fields == getattr(other, "unknown_fields", b"") and all(
+            getattr(self, name) == getattr(other, name) for name in fields_of(type(self))
+        )
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={'<redacted>' if info.redact else repr(getattr(self, name))}"
+            for name, info in fields_of(type(self)).items()
+            if self.is_set(name)
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __rich_repr__(self) -> Any:
+        for name, info in fields_of(type(self)).items():
+            if self.is_set(name):
+                yield name, "<redacted>" if info.redact else getattr(self, name)
+
+    def __copy__(self) -> Self:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def __setstate__(self, state: dict[str, Any]) -> Self:  # type: ignore[override]
+        self.__dict__.update(state)
+        return self
+
+    # --- binary ---
+
+    def __bytes__(self) -> bytes:
+        """The message on the wire; ``EncodeError`` names a field that cannot be sent."""
+        try:
+            return type(self)._encode(self)
+        except RecursionError:
+            raise EncodeError(f"{self.__proto_name__}: messages are nested without end") from None
+
+    def SerializeToString(self) -> bytes:
+        """``bytes(self)``, under the name that google.protobuf uses."""
+        return bytes(self)
+
+    @classmethod
+    def FromString(cls, data: bytes) -> Self:
+        """A new message from ``data``; ``DecodeError`` for anything that is not one."""
+        message: Self = guarded(cls.__proto_name__, cls._decode, bytes(data))
+        return message
+
+    def parse(self, data: bytes) -> Self:
+        """Merge ``data`` into this message, as reading both from one stream would; returns it."""
+        guarded(self.__proto_name__, type(self)._decode, bytes(data), self)
+        return self
+
+    def dump(self, stream: IO[bytes], delimit: bool = False) -> None:  # type: ignore[override]
+        """Write the message to ``stream``; ``delimit`` puts its size in front as a varint."""
+        out = bytearray()
+        if delimit:
+            write_bytes(out, bytes(self), self.__proto_name__)
+        else:
+            out += bytes(self)
+        stream.write(bytes(out))
+
+    def load(self, stream: IO[bytes], size: int | None = None) -> Self:  # type: ignore[override]
+        """Merge a message read from ``stream``: ``size`` bytes of it, or all; -1 reads the size first."""
+        if size == betterproto.SIZE_DELIMITED:
+            size = _read_size(stream)
+        data = stream.read() if size is None else stream.read(size)
+        if size is not None and len(data) < size:
+            raise DecodeError(f"cannot decode {self.__proto_name__}: {truncated()}")
+        return self.parse(data)
+
+    # --- JSON and Python dicts ---
+
+    def to_dict(
+        self, casing: Casing = Casing.CAMEL, include_default_values: bool = False
+    ) -> dict[str, Any]:
+        """Canonical ProtoJSON as a dict; ``Casing.SNAKE`` keeps the contract's field names."""
+        value = json.to_json_value(
+            self, proto_names=casing is not Casing.CAMEL, defaults=include_default_values
+        )
+        if not isinstance(value, dict):
+            raise TypeError(f"{self.__proto_name__} is {type(value).__name__} in JSON; use to_json")
+        return value
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any], *, ignore_unknown_fields: bool = False) -> Self:
+        """A new message from ProtoJSON as a dict; ``DecodeError`` names the field that is wrong."""
+        return json.from_json_value(cls, value, ignore_unknown=ignore_unknown_fields)
+
+    def to_json(
+        self,
+        indent: None | int | str = None,
+        include_default_values: bool = False,
+        casing: Casing = Casing.CAMEL,
+    ) -> str:
+        """Canonical ProtoJSON as text."""
+        return json.dumps(
+            self,
+            indent=indent,
+            proto_names=casing is not Casing.CAMEL,
+            defaults=include_default_values,
+        )
+
+    @classmethod
+    def from_json(cls, value: str | bytes, *, ignore_unknown_fields: bool = False) -> Self:
+        """A new message from ProtoJSON text; ``DecodeError`` for anything else."""
+        return json.loads(cls, value, ignore_unknown=ignore_unknown_fields)
+
+    def to_pydict(
+        self, casing: Casing = Casing.SNAKE, include_default_values: bool = False
+    ) -> dict[str, Any]:
+        """The set fields as Python values, sub-messages as dicts; nothing is turned into text."""
+        infos = fields_of(type(self))
+        return {
+            (info.json_name if casing is Casing.CAMEL else name): _to_python(getattr(self, name))
+            for name, info in infos.items()
+            if include_default_values or self.is_set(name)
+        }
+
+    def from_pydict(self, value: Mapping[str, Any]) -> Self:
+        """Set the fields that ``value`` names, as ``to_pydict`` gave them; returns this message."""
+        infos = fields_of(type(self))
+        names = {info.json_name: name for name, info in infos.items()} | {n: n for n in infos}
+        for key, item in value.items():
+            if key not in names:
+                raise DecodeError(f"{self.__proto_name__} has no field {key!r}")
+            setattr(self, names[key], _from_python(infos[names[key]], item))
+        return self
+
+    # --- presence ---
+
+    def is_set(self, name: str) -> bool:
+        """Whether the field holds something: present, or for plain fields other than the default."""
+        value = getattr(self, name)
+        info = fields_of(type(self))[name]
+        if info.presence:
+            return value is not None
+        if info.repeated or info.key_type:
+            return len(value) > 0
+        return bool(value != _SCALAR_DEFAULTS.get(info.type, 0)) or str(value) == "-0.0"
+
+    def _which_one_of(self, members: tuple[_L, ...]) -> _L | None:
+        """The first of ``members`` that is set; the generated ``which_…`` methods call it."""
+        for name in members:
+            if getattr(self, name) is not None:
+                return name
+        return None
+
+
+class OneofMessage(Message):
+    """A message with a oneof: setting one of its members to a value unsets the others."""
+
+    _siblings: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        if value is not None:
+            for sibling in self._siblings.get(name, ()):
+                object.__setattr__(self, sibling, None)
+
+
+def bind(
+    message: type[_M],
+    proto_name: str,
+    encode: Callable[[_M], bytes],
+    decode: Decoder[_M],
+) -> None:
+    """Tie a generated class to its name in the contract and to its generated codec."""
+    message.__proto_name__ = proto_name
+    message._encode = staticmethod(encode)
+    message._decode = staticmethod(decode)
+    REGISTRY[root_package(message), proto_name] = message
+    if issubclass(message, OneofMessage):
+        infos = fields_of(message)
+        message._siblings = {
+            name: tuple(n for n, i in infos.items() if i.oneof == info.oneof and n != name)
+            for name, info in infos.items()
+            if info.oneof
+        }
+
+
+def _read_size(stream: IO[bytes]) -> int:
+    head = bytearray()
+    while not head or head[-1] > 0x7F:
+        byte = stream.read(1)
+        if not byte or len(head) > 9:
+            raise DecodeError("the size in front of a message is cut off or too long")
+        head += byte
+    return read_varint(bytes(head), 1, head[0])[0] if len(head) > 1 else head[0]
+
+
+def _to_python(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_pydict()
+    if isinstance(value, list):
+        return [_to_python(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _to_python(item) for key, item in value.items()}
+    return value
+
+
+def _from_python(info: FieldInfo, value: Any) -> Any:
+    if info.type != "message" or info.type_of is None or value is None:
+        return value
+    if isinstance(value, list):
+        return [_from_python(info, item) for item in value]
+    if info.key_type:
+        single = replace(info, key_type=None)
+        return {key: _from_python(single, item) for key, item in value.items()}
+    return value if isinstance(value, Message) else info.type_of()().from_pydict(value)
