@@ -1,1 +1,1 @@
-"""The build-time generator: proto descriptors in, a typed Python package out. Never in the wheel."""
+"""The build-time generator: descriptors in, a typed Python package out. Never in the wheel."""

@@ -1,4 +1,4 @@
-"""Descriptors to the schema, in two passes: names first, so that every reference can be resolved."""
+"""Descriptors to the schema in two passes: names first, so that every reference resolves."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ class _Builder:
     ) -> ir.Method:
         where = source.where(path)
         full = f"{service}.{method.name}"
-        name = names.take(python_name(snake(method.name)), method.name, where)
+        name = names.take(python_name(snake(method.name), BUILTINS), method.name, where)
         return ir.Method(
             name=name,
             constant=name.upper(),

@@ -1,13 +1,15 @@
 """Pairs each command kind with its request arm and its reply arm, and derives its method.
 
 Kind and request pair by the request's message type, never by member name or number; kind and
-reply pair by the reply's member name, or as conventions.toml says. Whatever is left over stops the build.
+reply pair by the reply's member name, or as conventions.toml says. Whatever is left over stops
+the build.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from . import ir
 from .conventions import CommandConventions, Conventions
@@ -58,7 +60,8 @@ class _Pairing:
         if requests:
             arm = next(iter(requests.values()))
             raise CodegenError(
-                f"{self._request.message.proto_name}.{arm.proto_name} has no kind in {enum.proto_name}",
+                f"{self._request.message.proto_name}.{arm.proto_name} has no kind "
+                f"in {enum.proto_name}",
                 where=arm.where,
                 hint=f"add a value named as {arm.ref.name if arm.ref else arm.name} "
                 f"without {self._rules.request_suffix!r}",
@@ -85,7 +88,7 @@ class _Pairing:
         raise CodegenError(f"there is no rpc {full!r}", where=self._file, hint="see [commands] rpc")
 
     def _carrier(self, ref: ir.Ref) -> _Carrier:
-        """The message at ``ref``, or the one inside it, that has an enum and a oneof of messages."""
+        """The message at ``ref``, or one inside it, that has an enum and a oneof of messages."""
         message = self._schema.message(ref)
         nested = [f.ref for f in message.fields if f.type == "message" and f.ref and not f.oneof]
         for candidate in [message, *(self._schema.message(r) for r in nested)]:
@@ -107,7 +110,8 @@ class _Pairing:
             key = squeeze(name.removesuffix(self._rules.request_suffix))
             if key in arms:
                 raise CodegenError(
-                    f"{arm.proto_name!r} and {arms[key].proto_name!r} carry the same payload {name}",
+                    f"{arm.proto_name!r} and {arms[key].proto_name!r} carry the same "
+                    f"payload {name}",
                     where=arm.where,
                     hint="give each command a message of its own",
                 )
@@ -195,7 +199,7 @@ class _Pairing:
             )
             for field in payload.fields
         ]
-        for before, after in zip(params, params[1:], strict=False):
+        for before, after in pairwise(params):
             if after.required and not before.required and not after.keyword_only:
                 raise CodegenError(
                     f"{command}: {after.name!r} is required and stands behind "

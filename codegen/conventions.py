@@ -1,4 +1,4 @@
-"""``proto/conventions.toml``: what the contract cannot say. Read once, checked against the contract."""
+"""``conventions.toml``: what the contract cannot say."""
 
 from __future__ import annotations
 
@@ -76,4 +76,5 @@ def _commands(table: dict[str, Any]) -> CommandConventions:
         raise KeyError(
             f"[commands] has no key {min(unknown)!r}; known are {', '.join(sorted(known))}"
         )
-    return CommandConventions(**{"reply_arms": {}, "optional": {}, "keyword_only": {}, **table})
+    given: dict[str, Any] = {"reply_arms": {}, "optional": {}, "keyword_only": {}, **table}
+    return CommandConventions(**given)

@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from grpc_tools import protoc
+from grpc_tools import protoc  # pyright: ignore[reportMissingTypeStubs]
 
 from .errors import CodegenError
+
+# grpcio-tools carries no types.
+_protoc: Callable[[list[str]], int] = protoc.main  # pyright: ignore[reportUnknownMemberType]
 
 #: A path of field numbers and indexes from the file to an element, as protoc counts them.
 ElementPath = tuple[int, ...]
@@ -50,7 +53,7 @@ class Contract:
     sources: dict[str, Source]
 
     def descriptor_set(self) -> bytes:
-        """The files without comments, as a serialised FileDescriptorSet; the same bytes each time."""
+        """The files without comments as a FileDescriptorSet; the same bytes each time."""
         bare = FileDescriptorSet()
         for file in self.files:
             bare.file.add().CopyFrom(file)
@@ -80,7 +83,7 @@ def compile_contract(proto_dir: Path) -> Contract:
             *names,
         ]
         with _standard_error(Path(scratch, "stderr")) as messages:
-            status = protoc.main(arguments)
+            status = _protoc(arguments)
         if status != 0:
             raise CodegenError(
                 messages.read_text(errors="replace").strip() or "protoc failed without a word",
@@ -108,7 +111,7 @@ def _tidy(comment: str) -> str:
 
 
 @contextmanager
-def _standard_error(to: Path) -> Iterator[Path]:
+def _standard_error(to: Path) -> Generator[Path]:
     """Send file descriptor 2, where protoc's C++ writes its errors, to a file."""
     sys.stderr.flush()
     kept = os.dup(2)

@@ -48,7 +48,7 @@ class Enum:
 class Field:
     """One field. ``type`` is the proto type; for a map that of the values, with ``map_key``.
 
-    ``presence`` is true where unset differs from the default; ``oneof`` never names a synthetic one.
+    ``presence`` is true where unset differs from the default; ``oneof`` is never a synthetic one.
     """
 
     name: str

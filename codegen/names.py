@@ -1,5 +1,7 @@
 """Every naming rule, the reserved words behind them, and what happens when two names collide."""
 
+# ruff: noqa: SIM905 - tables of words read best as words
+
 from __future__ import annotations
 
 import keyword
@@ -15,10 +17,11 @@ BUILTINS = frozenset("bool bytes dict field float int list property str tuple ty
 #: Names that generated modules import or define: no class of the contract may take one.
 MODULE_NAMES = (
     frozenset(
-        "ABC AsyncIterator Callable Cardinality CommandSpec Context Duration Enum Final Generic Handler "
-        "Iterable Iterator Literal Mapping Members Message Metadata Method None True False OneofMessage OpenEnum "
-        "Param Payload Result Self Sequence Stream Transport TypeAlias TypeVar V abstractmethod annotations commands codec "
-        "dataclass datetime enums field messages services timedelta".split()
+        "ABC AsyncIterator Callable Cardinality CommandSpec Context Enum Final Generic "
+        "Handler Iterable Iterator Literal Mapping Members Message Metadata Method None True "
+        "False OneofMessage OpenEnum Param Payload Result Self Sequence Stream Transport "
+        "TypeAlias TypeVar V abstractmethod annotations commands codec dataclass datetime "
+        "enums field messages services timedelta".split()
     )
     | frozenset(keyword.kwlist)
     | BUILTINS
@@ -35,8 +38,9 @@ MESSAGE_ATTRIBUTES = frozenset(
 
 #: Attributes of every enum class and member.
 ENUM_ATTRIBUTES = frozenset(
-    "as_integer_ratio bit_count bit_length conjugate denominator from_bytes from_proto_name imag "
-    "is_integer is_known mro name numerator proto_name real to_bytes value".split()
+    "as_integer_ratio bit_count bit_length conjugate denominator from_bytes "
+    "from_proto_name imag is_integer is_known mro name numerator proto_name real to_bytes "
+    "value".split()
 )
 
 
@@ -65,8 +69,12 @@ def module_name(package: str) -> str:
 
 
 def class_name(scope: Sequence[str]) -> str:
-    """The Python class of a message or enum; a nested one carries the names around it."""
-    return python_name("".join(scope), MODULE_NAMES)
+    """The Python class of a message or enum; a nested one carries the names around it.
+
+    It starts with a capital, so that it is none of the functions, modules and locals around it.
+    """
+    name = python_name("".join(scope))
+    return python_name(name[0].upper() + name[1:], MODULE_NAMES)
 
 
 def enum_prefix(enum: str, values: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What each proto type is in Python: its annotation, its default and its codec operations. One table."""
+"""What each proto type is in Python: annotation, default and codec operations, in one table."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ NATIVE: Mapping[str, tuple[str, str]] = {
 
 
 def wire_type(field: ir.Field) -> int:
-    """The wire type of one element of the field."""
-    if field.type == "message" or field.map_key:
+    """The wire type of one element of the field; for a map, of one value."""
+    if field.type == "message":
         return LENGTH
     return VARINT if field.type == "enum" else SCALARS[field.type].wire_type
 

@@ -1,4 +1,4 @@
-"""The schema to files: Jinja templates, imports for what they print, ruff format, a compile check."""
+"""The schema to files: templates, imports for what they print, ruff format, a compile check."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _WIRE: Final[Mapping[str, str]] = {
 
 def render(schema: ir.Schema, descriptor_set: bytes) -> dict[str, bytes]:
     """Every generated file by its path below the output folder."""
-    texts = {path: text for path, text in _texts(schema)}
+    texts = dict(_texts(schema))
     files = {path: text.encode() for path, text in _format(texts).items()}
     files[f"{schema.root}/contract.binpb"] = descriptor_set
     files[f"{schema.root}/py.typed"] = b""
@@ -148,11 +148,13 @@ def _header(doc: str, files: tuple[str, ...]) -> str:
 
 def _imports(schema: ir.Schema, package: ir.Package, module: str, body: str) -> str:
     """Imports of exactly what ``body`` uses."""
+    tree = _parse(f"{package.module}/{module}.py", body)
     used = {
         node.id
-        for node in ast.walk(_parse(f"{package.module}/{module}.py", body))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
+    used -= {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     local: dict[str, str] = {}
     if module != "enums":
         local |= dict.fromkeys((enum.name for enum in package.enums), ".enums")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from zb_mom_ww_mxgateway_wire.fields import json_name
 
 from . import ir
-from .names import snake
+from .names import Names, snake
 from .pytypes import (
     FIXED32,
     FIXED64,
@@ -24,22 +25,29 @@ from .pytypes import (
 )
 
 _WIDTH = 100
+#: With more branches in one loop, pyright gives up inferring its variables: declare them.
+_INFERABLE = 24
+
+#: A quote at the end of a line that an odd number of backslashes stands in front of.
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)(\\\\)*\\"$')
 
 
 def docstring(text: str, indent: int = 4) -> str:
     """``text`` between triple quotes, wrapped, for a body that is indented by ``indent``."""
-    lines = _wrapped(text, _WIDTH - indent - 3)
-    escaped = [
-        "".join(
-            c if c.isprintable() else repr(c)[1:-1] for c in line.replace("\\", "\\\\")
-        ).replace('"""', '\\"\\"\\"')
-        for line in lines
-    ]
-    if escaped[-1].endswith('"'):
-        escaped[-1] = escaped[-1][:-1] + '\\"'
+    escaped = [_escaped(line) for line in _wrapped(text, _WIDTH - indent - 3)]
+    # A quote beside the quotes around the text would be taken for one of them.
+    if escaped[0].startswith('"'):
+        escaped[0] = f"\\{escaped[0]}"
+    if escaped[-1].endswith('"') and not _ESCAPED_QUOTE.search(escaped[-1]):
+        escaped[-1] = f'{escaped[-1][:-1]}\\"'
     body = ("\n" + " " * indent).join(escaped)
     body = "\n".join(line.rstrip() for line in body.split("\n"))
     return f'"""{body}\n{" " * indent}"""' if len(escaped) > 1 else f'"""{body}"""'
+
+
+def _escaped(line: str) -> str:
+    plain = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in plain)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -140,6 +148,7 @@ class CodecView:
     fresh: tuple[str, ...]
     merge: tuple[str, ...]
     by_dict: bool
+    declared: tuple[str, ...]
     branches: tuple[Branch, ...]
     maps: tuple[MapView, ...]
 
@@ -208,6 +217,14 @@ class Views:
     def __init__(self, schema: ir.Schema, package: ir.Package) -> None:
         self._schema = schema
         self._package = package
+        names = Names("codec")
+        self._tables = {ref: names.free(self._table(ref)) for ref in self._used_enums()}
+        self._entries = {
+            (message.stem, field.name): names.free(f"_decode_{message.stem}_{field.name}")
+            for message in package.messages
+            for field in message.fields
+            if field.map_key
+        }
 
     # --- messages ---
 
@@ -285,6 +302,7 @@ class Views:
                 for field in message.fields
                 if field.repeated or field.map_key
             ]
+            branches = tuple(b for f in message.fields for b in self._branches(message, f))
             yield CodecView(
                 name=message.name,
                 proto_name=repr(message.proto_name),
@@ -294,20 +312,24 @@ class Views:
                     self._encode(message, field)
                     for field in sorted(message.fields, key=lambda field: field.number)
                 ),
-                fresh=(*lists, *(f"{_which(o.name)}: str | None = None" for o in message.oneofs)),
-                merge=tuple(f"{_which(o.name)} = m.{o.accessor}()" for o in message.oneofs),
+                fresh=(*lists, *(f"{o.accessor}: str | None = None" for o in message.oneofs)),
+                merge=tuple(f"{o.accessor} = m.{o.accessor}()" for o in message.oneofs),
                 by_dict=by_dict,
-                branches=tuple(b for f in message.fields for b in self._branches(message, f)),
+                declared=("start", "tag", "size", "stop") if len(branches) > _INFERABLE else (),
+                branches=branches,
                 maps=tuple(self._map(message, f) for f in message.fields if f.map_key),
             )
 
     def enum_tables(self) -> Iterable[tuple[str, str]]:
         """Name and enum of every number-to-member table that the codecs use."""
+        for ref, table in self._tables.items():
+            yield table, self.type_name(ref, enum=True)
+
+    def _used_enums(self) -> list[ir.Ref]:
         used = {
             f.ref for m in self._package.messages for f in m.fields if f.ref and f.type == "enum"
         }
-        for ref in sorted(used, key=lambda ref: (ref.module, ref.name)):
-            yield self._table(ref), self.type_name(ref, enum=True)
+        return sorted(used, key=lambda ref: (ref.module, ref.name))
 
     def _table(self, ref: ir.Ref) -> str:
         prefix = "" if ref.module == self._package.module else f"{ref.module}_"
@@ -354,11 +376,14 @@ class Views:
         by_dict = bool(message.oneofs)
         target = f"m.{field.name}"
         if field.map_key:
-            entry = f"_decode_{message.stem}_{field.name}"
+            entry = self._entries[message.stem, field.name]
             yield self._branch(
                 field.number,
                 LENGTH,
-                (f"key, item = {entry}(data, pos, stop, depth + 1)", f"{target}[key] = item"),
+                (
+                    f"{field.name}_key, {field.name}_item = {entry}(data, pos, stop, depth + 1)",
+                    f"{target}[{field.name}_key] = {field.name}_item",
+                ),
             )
             return
         if field.repeated:
@@ -379,13 +404,14 @@ class Views:
         store: tuple[str, ...]
         value = self._value(field, target)
         if field.oneof:
-            which = _which(field.oneof)
+            which = next(o.accessor for o in message.oneofs if o.name == field.oneof)
             name = repr(field.name)
-            before = (f"item = {value}",) if field.type == "message" else ()
+            item = f"{field.name}_item"
+            before = (f"{item} = {value}",) if field.type == "message" else ()
             store = (
                 *before,
                 f"if {which} is not None:\n                fields[{which}] = None",
-                f"fields[{name}] = {'item' if before else value}",
+                f"fields[{name}] = {item if before else value}",
                 f"{which} = {name}",
             )
         else:
@@ -414,7 +440,7 @@ class Views:
         if field.type == "message" and field.ref:
             return f"{self._codec('decode', field.ref)}(data, pos, stop, depth + 1, {into})"
         if field.type == "enum" and field.ref:
-            return f"{self._table(field.ref)}[{SCALARS['int32'].inline}]"
+            return f"{self._tables[field.ref]}[{SCALARS['int32'].inline}]"
         scalar = SCALARS[field.type]
         if scalar.wire_type == VARINT:
             return scalar.inline
@@ -425,7 +451,7 @@ class Views:
     def _packed(self, field: ir.Field) -> str:
         body = "data[pos:stop]"
         if field.type == "enum" and field.ref:
-            return f"{self._table(field.ref)}[to_int32(value)] for value in varints({body})"
+            return f"{self._tables[field.ref]}[to_int32(value)] for value in varints({body})"
         scalar = SCALARS[field.type]
         if scalar.unpack:
             return f"{scalar.unpack}({body})"
@@ -445,13 +471,13 @@ class Views:
         )  # fmt: skip
         if nested and field.ref:
             default = "None"
-            result = f"item or {self._codec('decode', field.ref)}(b'', 0, 0, depth)"
+            result = f"item or {self._codec('decode', field.ref)}(b'', 0, 0, depth, None)"
         elif field.ref:
-            default, result = f"{self._table(field.ref)}[0]", "item"
+            default, result = f"{self._tables[field.ref]}[0]", "item"
         else:
             default, result = SCALARS[field.type].default, "item"
         return MapView(
-            function=f"_decode_{message.stem}_{field.name}",
+            function=self._entries[message.stem, field.name],
             key_type=key.annotation,
             key_default=key.default,
             item_type=f"{element} | None" if nested else element,
@@ -467,7 +493,7 @@ class Views:
                 ),
                 self._branch(
                     2,
-                    wire_type(field) if not nested else LENGTH,
+                    wire_type(field),
                     (f"item = {self._value(field, 'item')}",),
                     size=self._size(field),
                 ),
@@ -574,10 +600,6 @@ class Views:
             zero = next(value for value in enum.values if value.number == 0)
             return f"{self.type_name(field.ref, enum=True)}.{zero.name}"
         return SCALARS[field.type].default
-
-
-def _which(oneof: str) -> str:
-    return f"which_{oneof.strip('_')}"
 
 
 def _condition(field: ir.Field) -> str:

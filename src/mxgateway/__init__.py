@@ -1,1 +1,3 @@
-from zb_mom_ww_mxgateway import *  # noqa
+"""The package's earlier name: everything of ``zb_mom_ww_mxgateway``."""
+
+from zb_mom_ww_mxgateway import *

@@ -395,7 +395,7 @@ def write_string(out: bytearray, value: str, field: str) -> None:
 
 def write_bytes(out: bytearray, value: bytes, field: str) -> None:
     """Append bytes with their length."""
-    if not isinstance(value, (bytes, bytearray, memoryview)):
+    if not isinstance(value, (bytes, bytearray)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise wrong_type(field, "bytes", value)
     _varint(out, len(value))
     out += value

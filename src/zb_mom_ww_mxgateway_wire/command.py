@@ -1,4 +1,4 @@
-"""Commands as data: one row for each payload that an invoke rpc carries. Which there are is generated."""
+"""Commands as data: a row for each payload that an invoke rpc carries. The rows are generated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 class Param:
     """One parameter of a command's method.
 
-    ``field`` is the attribute of the payload that it fills; a parameter that is not ``required`` has
+    ``field`` is the attribute of the payload that it fills; one that is not ``required`` has
     that field's default. ``value`` is true where plain Python values are taken for the contract's
     value message.
     """

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import ClassVar, TypeVar
-
-from typing_extensions import Self
+from typing import ClassVar, Self, TypeVar
 
 _E = TypeVar("_E", bound="OpenEnum")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from .enums import OpenEnum
@@ -22,13 +21,13 @@ KEY: Final = "wire"
 class FieldInfo:
     """One field of a message.
 
-    ``type`` is the proto type (``int32`` … ``bytes``, ``enum``, ``message``); for a map it is the
-    type of the values and ``key_type`` that of the keys. ``type_of`` gives the class of an enum or
+    ``proto_type`` is ``int32`` … ``bytes``, ``enum`` or ``message``; for a map it is the type of the
+    values and ``key_type`` that of the keys. ``type_of`` gives the class of an enum or
     a message. ``presence`` is true where unset reads as None.
     """
 
     number: int
-    type: str
+    proto_type: str
     proto_name: str
     json_name: str
     type_of: Callable[[], type[Message | OpenEnum]] | None
@@ -39,11 +38,20 @@ class FieldInfo:
     redact: bool
 
 
-@cache
+_FIELDS: Final[dict[type[Message], dict[str, FieldInfo]]] = {}
+
+
 def fields_of(message: type[Message]) -> dict[str, FieldInfo]:
     """Attribute name to field, in the order of the contract's declaration."""
+    found = _FIELDS.get(message)
+    if found is None:
+        found = _FIELDS[message] = _read_fields(message)
+    return found
+
+
+def _read_fields(message: type[Message]) -> dict[str, FieldInfo]:
     infos: dict[str, FieldInfo] = {}
-    for item in fields(message):
+    for item in fields(cast("Any", message)):
         info: FieldInfo = item.metadata[KEY]
         proto_name = info.proto_name or item.name
         infos[item.name] = replace(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from grpclib.const import Cardinality
+from grpclib.const import Cardinality, Handler
 from grpclib.encoding.base import CodecBase
 
 from .codec import DecodeError
 from .message import Message
+
+if TYPE_CHECKING:
+    from grpclib.server import Stream
 
 __all__ = ["Cardinality", "MessageCodec", "Metadata", "Method", "Transport"]
 
@@ -29,6 +32,10 @@ class Method(Generic[Request, Reply]):
     request: type[Request]
     reply: type[Reply]
     cardinality: Cardinality
+
+    def handler(self, answer: Callable[[Stream[Request, Reply]], Awaitable[None]]) -> Handler:
+        """What grpclib's server needs to let ``answer`` serve this rpc."""
+        return Handler(answer, self.cardinality, self.request, self.reply)
 
 
 class Transport(Protocol):
@@ -89,7 +96,9 @@ class MessageCodec(CodecBase):
     ``EncodeError`` before it opens a stream.
     """
 
-    __content_subtype__ = "proto"
+    @property
+    def __content_subtype__(self) -> str:
+        return "proto"
 
     def encode(self, message: Any, message_type: type[Any]) -> bytes:
         """The bytes of ``message``."""

@@ -14,10 +14,8 @@ import math
 import re
 import struct
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-
-from typing_extensions import Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from .codec import MAX_DEPTH, DecodeError, too_deep
 from .fields import FieldInfo, fields_of
@@ -69,7 +67,7 @@ class CustomJson:
 # --- to JSON ---------------------------------------------------------------------------------
 
 
-def dumps(message: Message, *, indent: None | int | str, proto_names: bool, defaults: bool) -> str:
+def dumps(message: Message, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
     """The message as ProtoJSON text."""
     value = to_json_value(message, proto_names=proto_names, defaults=defaults)
     return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
@@ -104,16 +102,17 @@ def _map_key(key: object) -> str:
 
 
 def single_to_json(info: FieldInfo, value: Any, proto_names: bool, defaults: bool) -> JsonValue:
-    if info.type == "message":
+    """One value of a field."""
+    if info.proto_type == "message":
         return to_json_value(value, proto_names=proto_names, defaults=defaults)
-    if info.type == "enum":
+    if info.proto_type == "enum":
         return _enum_to_json(info, value)
-    if info.type.endswith("64"):
+    if info.proto_type.endswith("64"):
         return str(int(value))
-    if info.type == "bytes":
+    if info.proto_type == "bytes":
         return base64.b64encode(value).decode("ascii")
-    if info.type in ("float", "double"):
-        return float_to_json(value, short=info.type == "float")
+    if info.proto_type in ("float", "double"):
+        return float_to_json(value, short=info.proto_type == "float")
     return value
 
 
@@ -189,7 +188,7 @@ def from_json_value(
     made = message()
     names = _names(message)
     taken: dict[str, str] = {}
-    for key, item in value.items():
+    for key, item in cast("Mapping[str, JsonValue]", value).items():
         found = names.get(key)
         if found is None:
             if ignore_unknown:
@@ -229,14 +228,15 @@ def _field_from_json(
             _map_key_from_json(info.key_type, key, where): _element_from_json(
                 info, item, where, ignore_unknown, depth + 1
             )
-            for key, item in value.items()
+            for key, item in cast("Mapping[str, JsonValue]", value).items()
         }
     if info.repeated:
         if value is None:
             return None
         if not isinstance(value, (list, tuple)):
             raise DecodeError(f"{where}: expected an array, got {_kind(value)}")
-        return [_element_from_json(info, item, where, ignore_unknown, depth) for item in value]
+        items = cast("Sequence[JsonValue]", value)
+        return [_element_from_json(info, item, where, ignore_unknown, depth) for item in items]
     if value is None and not _takes_null(info):
         return None
     return single_from_json(info, value, where, ignore_unknown, depth)
@@ -245,9 +245,10 @@ def _field_from_json(
 def _takes_null(info: FieldInfo) -> bool:
     if info.type_of is None:
         return False
-    made = info.type_of()
-    name = made.__proto_full_name__ if info.type == "enum" else made.__proto_name__  # type: ignore[union-attr]
-    return name in ("google.protobuf.Value", "google.protobuf.NullValue")
+    if info.proto_type == "enum":
+        enum = cast("type[OpenEnum]", info.type_of())
+        return enum.__proto_full_name__ == "google.protobuf.NullValue"
+    return cast("type[Message]", info.type_of()).__proto_name__ == "google.protobuf.Value"
 
 
 def _element_from_json(
@@ -271,24 +272,25 @@ def _map_key_from_json(key_type: str, key: str, where: str) -> Any:
 def single_from_json(
     info: FieldInfo, value: JsonValue, where: str, ignore_unknown: bool, depth: int
 ) -> Any:
-    if info.type == "message":
+    """The Python value of one JSON value; ``where`` names the field in errors."""
+    if info.proto_type == "message":
         assert info.type_of is not None
         message = cast("type[Message]", info.type_of())
         return from_json_value(message, value, ignore_unknown=ignore_unknown, depth=depth + 1)
-    if info.type == "enum":
+    if info.proto_type == "enum":
         assert info.type_of is not None
         return _enum_from_json(cast("type[OpenEnum]", info.type_of()), value, where)
-    if info.type in _RANGES:
-        return _integer(info.type, value, where)
-    if info.type in ("float", "double"):
-        return _float(info.type, value, where)
-    if info.type == "bool":
+    if info.proto_type in _RANGES:
+        return _integer(info.proto_type, value, where)
+    if info.proto_type in ("float", "double"):
+        return _float(info.proto_type, value, where)
+    if info.proto_type == "bool":
         if not isinstance(value, bool):
             raise DecodeError(f"{where}: expected true or false, got {_kind(value)}")
         return value
     if not isinstance(value, str):
         raise DecodeError(f"{where}: expected a string, got {_kind(value)}")
-    if info.type == "bytes":
+    if info.proto_type == "bytes":
         return _bytes(value, where)
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise DecodeError(f"{where}: the text holds a lone surrogate, which UTF-8 has not")

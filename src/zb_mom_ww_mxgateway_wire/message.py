@@ -1,4 +1,4 @@
-"""``Message``, the base of every generated class, and ``field``; the only file that imports betterproto.
+"""``Message``, the base of every generated class: the only file that imports betterproto.
 
 betterproto supplies the base class and the field metadata. Its hooks on every attribute access,
 its codec, its JSON and its presence rules are switched off here and replaced: reads are plain
@@ -12,15 +12,13 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import field as dataclass_field
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 import betterproto
-from betterproto import Casing
-from typing_extensions import Self
 
 from . import json
-from .codec import Decoder, DecodeError, EncodeError, guarded, read_varint, truncated, write_bytes
-from .fields import KEY, REGISTRY, FieldInfo, fields_of, json_name, root_package
+from .codec import DecodeError, Decoder, EncodeError, guarded, read_varint, truncated, write_bytes
+from .fields import KEY, REGISTRY, FieldInfo, fields_of, root_package
 
 if TYPE_CHECKING:
     from .enums import OpenEnum
@@ -41,7 +39,7 @@ _SCALAR_DEFAULTS: Final[Mapping[str, object]] = {
 
 def field(
     number: int,
-    type: str,
+    proto_type: str,
     type_of: Callable[[], type[Message | OpenEnum]] | None = None,
     *,
     key: str | None = None,
@@ -59,13 +57,15 @@ def field(
     """
     info = FieldInfo(
         number=number,
-        type=type,
+        proto_type=proto_type,
         proto_name=name,
         json_name=json,
         type_of=type_of,
         key_type=key,
         repeated=repeated,
-        presence=optional or oneof is not None or (type == "message" and not (repeated or key)),
+        presence=optional
+        or oneof is not None
+        or (proto_type == "message" and not (repeated or key)),
         oneof=oneof,
         redact=redact,
     )
@@ -73,25 +73,33 @@ def field(
         KEY: info,
         "betterproto": betterproto.FieldMetadata(
             number,
-            "map" if key else type,
-            map_types=(key, type) if key else None,
+            "map" if key else proto_type,
+            map_types=(key, proto_type) if key else None,
             group=oneof,
             optional=optional,
         ),
     }
     if key:
-        return dataclass_field(default_factory=dict, metadata=metadata)
+        return dataclass_field(default_factory=dict[Any, Any], metadata=metadata)
     if repeated:
-        return dataclass_field(default_factory=list, metadata=metadata)
+        return dataclass_field(default_factory=list[Any], metadata=metadata)
     if info.presence:
         return dataclass_field(default=None, metadata=metadata)
-    if type == "enum":
+    if proto_type == "enum":
         assert type_of is not None
-        return dataclass_field(default=type_of()(0), metadata=metadata)  # type: ignore[call-arg]
-    return dataclass_field(default=_SCALAR_DEFAULTS.get(type, 0), metadata=metadata)
+        return dataclass_field(default=cast("type[OpenEnum]", type_of())(0), metadata=metadata)
+    return dataclass_field(default=_SCALAR_DEFAULTS.get(proto_type, 0), metadata=metadata)
 
 
-class Message(betterproto.Message):
+if TYPE_CHECKING:
+    # Every method of betterproto's is replaced below, some with other signatures: type checkers,
+    # and through them users, see ours alone.
+    _Base = object
+else:
+    _Base = betterproto.Message
+
+
+class Message(_Base):
     """A message of the contract: a dataclass whose codec was generated.
 
     Equality compares fields and unknown fields; ``repr`` shows what is set and hides what the
@@ -111,7 +119,13 @@ class Message(betterproto.Message):
     __setattr__ = object.__setattr__
     __getstate__ = object.__getstate__
     __reduce__ = object.__reduce__
-    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def __bind__(cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]) -> None:
+        """Tie the class to its name in the contract and to its codec; generated code does this."""
+        cls.__proto_name__ = proto_name
+        cls._encode = staticmethod(encode)
+        cls._decode = staticmethod(decode)
 
     def __post_init__(self) -> None:
         """Nothing is left to do: defaults are the dataclass's own."""
@@ -154,7 +168,7 @@ class Message(betterproto.Message):
         twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return twin
 
-    def __setstate__(self, state: dict[str, Any]) -> Self:  # type: ignore[override]
+    def __setstate__(self, state: dict[str, Any]) -> Self:
         self.__dict__.update(state)
         return self
 
@@ -182,7 +196,7 @@ class Message(betterproto.Message):
         guarded(self.__proto_name__, type(self)._decode, bytes(data), self)
         return self
 
-    def dump(self, stream: IO[bytes], delimit: bool = False) -> None:  # type: ignore[override]
+    def dump(self, stream: IO[bytes], delimit: bool = False) -> None:
         """Write the message to ``stream``; ``delimit`` puts its size in front as a varint."""
         out = bytearray()
         if delimit:
@@ -191,8 +205,8 @@ class Message(betterproto.Message):
             out += bytes(self)
         stream.write(bytes(out))
 
-    def load(self, stream: IO[bytes], size: int | None = None) -> Self:  # type: ignore[override]
-        """Merge a message read from ``stream``: ``size`` bytes of it, or all; -1 reads the size first."""
+    def load(self, stream: IO[bytes], size: int | None = None) -> Self:
+        """Merge a message from ``stream``: ``size`` bytes, or all; -1 reads the size first."""
         if size == betterproto.SIZE_DELIMITED:
             size = _read_size(stream)
         data = stream.read() if size is None else stream.read(size)
@@ -203,15 +217,13 @@ class Message(betterproto.Message):
     # --- JSON and Python dicts ---
 
     def to_dict(
-        self, casing: Casing = Casing.CAMEL, include_default_values: bool = False
+        self, *, include_default_values: bool = False, proto_names: bool = False
     ) -> dict[str, Any]:
-        """Canonical ProtoJSON as a dict; ``Casing.SNAKE`` keeps the contract's field names."""
-        value = json.to_json_value(
-            self, proto_names=casing is not Casing.CAMEL, defaults=include_default_values
-        )
+        """Canonical ProtoJSON as a dict; ``proto_names`` keeps the contract's field names."""
+        value = json.to_json_value(self, proto_names=proto_names, defaults=include_default_values)
         if not isinstance(value, dict):
-            raise TypeError(f"{self.__proto_name__} is {type(value).__name__} in JSON; use to_json")
-        return value
+            raise TypeError(f"{self.__proto_name__} is no object in JSON; use to_json")
+        return cast("dict[str, Any]", value)
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any], *, ignore_unknown_fields: bool = False) -> Self:
@@ -220,16 +232,14 @@ class Message(betterproto.Message):
 
     def to_json(
         self,
-        indent: None | int | str = None,
+        indent: int | str | None = None,
+        *,
         include_default_values: bool = False,
-        casing: Casing = Casing.CAMEL,
+        proto_names: bool = False,
     ) -> str:
         """Canonical ProtoJSON as text."""
         return json.dumps(
-            self,
-            indent=indent,
-            proto_names=casing is not Casing.CAMEL,
-            defaults=include_default_values,
+            self, indent=indent, proto_names=proto_names, defaults=include_default_values
         )
 
     @classmethod
@@ -237,38 +247,34 @@ class Message(betterproto.Message):
         """A new message from ProtoJSON text; ``DecodeError`` for anything else."""
         return json.loads(cls, value, ignore_unknown=ignore_unknown_fields)
 
-    def to_pydict(
-        self, casing: Casing = Casing.SNAKE, include_default_values: bool = False
-    ) -> dict[str, Any]:
-        """The set fields as Python values, sub-messages as dicts; nothing is turned into text."""
-        infos = fields_of(type(self))
+    def to_pydict(self, *, include_default_values: bool = False) -> dict[str, Any]:
+        """The set fields by their Python names; sub-messages as dicts, nothing turned into text."""
         return {
-            (info.json_name if casing is Casing.CAMEL else name): _to_python(getattr(self, name))
-            for name, info in infos.items()
+            name: _to_python(getattr(self, name))
+            for name in fields_of(type(self))
             if include_default_values or self.is_set(name)
         }
 
     def from_pydict(self, value: Mapping[str, Any]) -> Self:
         """Set the fields that ``value`` names, as ``to_pydict`` gave them; returns this message."""
         infos = fields_of(type(self))
-        names = {info.json_name: name for name, info in infos.items()} | {n: n for n in infos}
-        for key, item in value.items():
-            if key not in names:
-                raise DecodeError(f"{self.__proto_name__} has no field {key!r}")
-            setattr(self, names[key], _from_python(infos[names[key]], item))
+        for name, item in value.items():
+            if name not in infos:
+                raise DecodeError(f"{self.__proto_name__} has no field {name!r}")
+            setattr(self, name, _from_python(infos[name], item))
         return self
 
     # --- presence ---
 
     def is_set(self, name: str) -> bool:
-        """Whether the field holds something: present, or for plain fields other than the default."""
+        """Whether the field is present or, for plain fields, other than the default."""
         value = getattr(self, name)
         info = fields_of(type(self))[name]
         if info.presence:
             return value is not None
         if info.repeated or info.key_type:
             return len(value) > 0
-        return bool(value != _SCALAR_DEFAULTS.get(info.type, 0)) or str(value) == "-0.0"
+        return bool(value != _SCALAR_DEFAULTS.get(info.proto_type, 0)) or str(value) == "-0.0"
 
     def _which_one_of(self, members: tuple[_L, ...]) -> _L | None:
         """The first of ``members`` that is set; the generated ``which_…`` methods call it."""
@@ -282,6 +288,17 @@ class OneofMessage(Message):
     """A message with a oneof: setting one of its members to a value unsets the others."""
 
     _siblings: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def __bind__(cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]) -> None:
+        """As for every message; oneof members learn which others they exclude."""
+        super().__bind__(proto_name, encode, decode)
+        infos = fields_of(cls)
+        cls._siblings = {
+            name: tuple(n for n, i in infos.items() if i.oneof == info.oneof and n != name)
+            for name, info in infos.items()
+            if info.oneof
+        }
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -297,17 +314,8 @@ def bind(
     decode: Decoder[_M],
 ) -> None:
     """Tie a generated class to its name in the contract and to its generated codec."""
-    message.__proto_name__ = proto_name
-    message._encode = staticmethod(encode)
-    message._decode = staticmethod(decode)
+    message.__bind__(proto_name, encode, decode)
     REGISTRY[root_package(message), proto_name] = message
-    if issubclass(message, OneofMessage):
-        infos = fields_of(message)
-        message._siblings = {
-            name: tuple(n for n, i in infos.items() if i.oneof == info.oneof and n != name)
-            for name, info in infos.items()
-            if info.oneof
-        }
 
 
 def _read_size(stream: IO[bytes]) -> int:
@@ -324,18 +332,20 @@ def _to_python(value: Any) -> Any:
     if isinstance(value, Message):
         return value.to_pydict()
     if isinstance(value, list):
-        return [_to_python(item) for item in value]
+        return [_to_python(item) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {key: _to_python(item) for key, item in value.items()}
+        return {key: _to_python(item) for key, item in cast("dict[Any, Any]", value).items()}
     return value
 
 
 def _from_python(info: FieldInfo, value: Any) -> Any:
-    if info.type != "message" or info.type_of is None or value is None:
+    if info.proto_type != "message" or info.type_of is None or value is None:
         return value
     if isinstance(value, list):
-        return [_from_python(info, item) for item in value]
+        return [_from_python(info, item) for item in cast("list[Any]", value)]
     if info.key_type:
         single = replace(info, key_type=None)
         return {key: _from_python(single, item) for key, item in value.items()}
-    return value if isinstance(value, Message) else info.type_of()().from_pydict(value)
+    if isinstance(value, Message):
+        return value
+    return cast("type[Message]", info.type_of())().from_pydict(value)

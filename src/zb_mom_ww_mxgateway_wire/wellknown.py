@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from typing_extensions import Self
+from typing_extensions import override
 
-from .codec import MAX_DEPTH, DecodeError, EncodeError, too_deep
+from .codec import DecodeError, EncodeError
 from .fields import REGISTRY, fields_of, root_package
 from .json import (
     CustomJson,
     JsonValue,
-    single_from_json,
-    single_to_json,
     float_to_json,
     from_json_value,
+    single_from_json,
+    single_to_json,
     to_json_value,
 )
 
@@ -99,12 +99,14 @@ class TimestampMethods(CustomJson):
             return self.to_datetime().replace(tzinfo=None)
         return self.to_datetime(tzinfo)
 
+    @override
     def to_custom_json(self) -> JsonValue:
         """RFC 3339 with 0, 3, 6 or 9 digits of fraction and ``Z``."""
         self._check("to_json", EncodeError)
         utc = _EPOCH + timedelta(seconds=self.seconds)
         return f"{utc:%m-%dT%H:%M:%S}".join((f"{utc.year:04d}-", f"{_fraction(self.nanos)}Z"))
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
@@ -171,12 +173,14 @@ class DurationMethods(CustomJson):
         """``to_timedelta``, under the name that google.protobuf uses."""
         return self.to_timedelta()
 
+    @override
     def to_custom_json(self) -> JsonValue:
         """Seconds with 0, 3, 6 or 9 digits of fraction and ``s``."""
         self._check("to_json", EncodeError)
         sign = "-" if self.seconds < 0 or self.nanos < 0 else ""
         return f"{sign}{abs(self.seconds)}{_fraction(abs(self.nanos))}s"
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -202,10 +206,12 @@ class WrapperMethods(CustomJson):
 
     value: Any
 
+    @override
     def to_custom_json(self) -> JsonValue:
         info = fields_of(cast("type[Message]", type(self)))["value"]
         return single_to_json(info, self.value, False, False)
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         message = cast("type[Message]", cls)
@@ -220,9 +226,11 @@ class StructMethods(CustomJson):
 
     fields: Any
 
+    @override
     def to_custom_json(self) -> JsonValue:
         return {key: to_json_value(value) for key, value in self.fields.items()}
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         if not isinstance(value, dict):
@@ -230,7 +238,8 @@ class StructMethods(CustomJson):
         element = _message_class(cls, "fields")
         made = cls()
         made.fields = {
-            key: from_json_value(element, item, depth=depth + 2) for key, item in value.items()
+            key: from_json_value(element, item, depth=depth + 2)
+            for key, item in cast("dict[str, JsonValue]", value).items()
         }
         return made
 
@@ -240,16 +249,19 @@ class ListValueMethods(CustomJson):
 
     values: Any
 
+    @override
     def to_custom_json(self) -> JsonValue:
         return [to_json_value(value) for value in self.values]
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         if not isinstance(value, list):
             raise DecodeError("google.protobuf.ListValue: expected an array")
         element = _message_class(cls, "values")
         made = cls()
-        made.values = [from_json_value(element, item, depth=depth + 1) for item in value]
+        items = cast("list[JsonValue]", value)
+        made.values = [from_json_value(element, item, depth=depth + 1) for item in items]
         return made
 
 
@@ -263,6 +275,7 @@ class ValueMethods(CustomJson):
     struct_value: Any
     list_value: Any
 
+    @override
     def to_custom_json(self) -> JsonValue:
         if self.number_value is not None:
             number = float_to_json(self.number_value)
@@ -277,6 +290,7 @@ class ValueMethods(CustomJson):
                 return to_json_value(nested)
         return None
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         made = cls()
@@ -299,9 +313,11 @@ class FieldMaskMethods(CustomJson):
 
     paths: list[str]
 
+    @override
     def to_custom_json(self) -> JsonValue:
         return ",".join(_camel(path) for path in self.paths)
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         if not isinstance(value, str) or "_" in value:
@@ -341,6 +357,7 @@ class AnyMethods(CustomJson):
             raise DecodeError(f"google.protobuf.Any: this contract has no type {name!r}")
         return found.FromString(self.value)
 
+    @override
     def to_custom_json(self) -> JsonValue:
         if not self.type_url:
             return {}
@@ -350,6 +367,7 @@ class AnyMethods(CustomJson):
             return {"@type": self.type_url, "value": shown}
         return {"@type": self.type_url, **shown}
 
+    @override
     @classmethod
     def from_custom_json(cls, value: JsonValue, depth: int) -> Self:
         if not isinstance(value, dict):
@@ -357,7 +375,7 @@ class AnyMethods(CustomJson):
         made = cls()
         if not value:
             return made
-        rest = dict(value)
+        rest: JsonValue = dict(cast("dict[str, JsonValue]", value))
         url = rest.pop("@type", None)
         if not isinstance(url, str):
             raise DecodeError("google.protobuf.Any: @type is missing")

@@ -244,11 +244,13 @@ def encode_discover_hierarchy_request(
     if body := pack(m.category_ids, write_int32, "DiscoverHierarchyRequest.category_ids"):
         out += b":"
         write_body(out, body)
-    for item in sequence(
+    for template_chain_contains_item in sequence(
         m.template_chain_contains, "DiscoverHierarchyRequest.template_chain_contains"
     ):
         out += b"B"
-        write_string(out, item, "DiscoverHierarchyRequest.template_chain_contains")
+        write_string(
+            out, template_chain_contains_item, "DiscoverHierarchyRequest.template_chain_contains"
+        )
     if m.tag_name_glob != "":
         out += b"J"
         write_string(out, m.tag_name_glob, "DiscoverHierarchyRequest.tag_name_glob")
@@ -420,9 +422,9 @@ def encode_discover_hierarchy_reply(
     if type(m) is not DiscoverHierarchyReply:
         raise wrong_type(label, "DiscoverHierarchyReply", m)
     out = bytearray()
-    for item in sequence(m.objects, "DiscoverHierarchyReply.objects"):
+    for objects_item in sequence(m.objects, "DiscoverHierarchyReply.objects"):
         out += b"\n"
-        write_body(out, encode_galaxy_object(item, "DiscoverHierarchyReply.objects"))
+        write_body(out, encode_galaxy_object(objects_item, "DiscoverHierarchyReply.objects"))
     if m.next_page_token != "":
         out += b"\x12"
         write_string(out, m.next_page_token, "DiscoverHierarchyReply.next_page_token")
@@ -667,11 +669,13 @@ def encode_browse_children_request(
     if body := pack(m.category_ids, write_int32, "BrowseChildrenRequest.category_ids"):
         out += b"2"
         write_body(out, body)
-    for item in sequence(
+    for template_chain_contains_item in sequence(
         m.template_chain_contains, "BrowseChildrenRequest.template_chain_contains"
     ):
         out += b":"
-        write_string(out, item, "BrowseChildrenRequest.template_chain_contains")
+        write_string(
+            out, template_chain_contains_item, "BrowseChildrenRequest.template_chain_contains"
+        )
     if m.tag_name_glob != "":
         out += b"B"
         write_string(out, m.tag_name_glob, "BrowseChildrenRequest.tag_name_glob")
@@ -831,9 +835,9 @@ def encode_browse_children_reply(
     if type(m) is not BrowseChildrenReply:
         raise wrong_type(label, "BrowseChildrenReply", m)
     out = bytearray()
-    for item in sequence(m.children, "BrowseChildrenReply.children"):
+    for children_item in sequence(m.children, "BrowseChildrenReply.children"):
         out += b"\n"
-        write_body(out, encode_galaxy_object(item, "BrowseChildrenReply.children"))
+        write_body(out, encode_galaxy_object(children_item, "BrowseChildrenReply.children"))
     if m.next_page_token != "":
         out += b"\x12"
         write_string(out, m.next_page_token, "BrowseChildrenReply.next_page_token")
@@ -945,12 +949,12 @@ def encode_galaxy_object(m: GalaxyObject, label: str = "GalaxyObject") -> bytes:
     if m.hosted_by_gobject_id != 0:
         out += b"@"
         write_int32(out, m.hosted_by_gobject_id, "GalaxyObject.hosted_by_gobject_id")
-    for item in sequence(m.template_chain, "GalaxyObject.template_chain"):
+    for template_chain_item in sequence(m.template_chain, "GalaxyObject.template_chain"):
         out += b"J"
-        write_string(out, item, "GalaxyObject.template_chain")
-    for item in sequence(m.attributes, "GalaxyObject.attributes"):
+        write_string(out, template_chain_item, "GalaxyObject.template_chain")
+    for attributes_item in sequence(m.attributes, "GalaxyObject.attributes"):
         out += b"R"
-        write_body(out, encode_galaxy_attribute(item, "GalaxyObject.attributes"))
+        write_body(out, encode_galaxy_attribute(attributes_item, "GalaxyObject.attributes"))
     out += m.unknown_fields
     return bytes(out)
 

@@ -193,14 +193,20 @@ class GalaxyRepositoryBase(ABC):
 
     def __mapping__(self) -> dict[str, Handler]:
         """What grpclib dispatches by."""
-        handlers = {
-            GalaxyRepositoryMethods.TEST_CONNECTION: self.test_connection,
-            GalaxyRepositoryMethods.GET_LAST_DEPLOY_TIME: self.get_last_deploy_time,
-            GalaxyRepositoryMethods.DISCOVER_HIERARCHY: self.discover_hierarchy,
-            GalaxyRepositoryMethods.WATCH_DEPLOY_EVENTS: self.watch_deploy_events,
-            GalaxyRepositoryMethods.BROWSE_CHILDREN: self.browse_children,
-        }
         return {
-            rpc.path: Handler(handler, rpc.cardinality, rpc.request, rpc.reply)
-            for rpc, handler in handlers.items()
+            GalaxyRepositoryMethods.TEST_CONNECTION.path: GalaxyRepositoryMethods.TEST_CONNECTION.handler(
+                self.test_connection
+            ),
+            GalaxyRepositoryMethods.GET_LAST_DEPLOY_TIME.path: GalaxyRepositoryMethods.GET_LAST_DEPLOY_TIME.handler(
+                self.get_last_deploy_time
+            ),
+            GalaxyRepositoryMethods.DISCOVER_HIERARCHY.path: GalaxyRepositoryMethods.DISCOVER_HIERARCHY.handler(
+                self.discover_hierarchy
+            ),
+            GalaxyRepositoryMethods.WATCH_DEPLOY_EVENTS.path: GalaxyRepositoryMethods.WATCH_DEPLOY_EVENTS.handler(
+                self.watch_deploy_events
+            ),
+            GalaxyRepositoryMethods.BROWSE_CHILDREN.path: GalaxyRepositoryMethods.BROWSE_CHILDREN.handler(
+                self.browse_children
+            ),
         }

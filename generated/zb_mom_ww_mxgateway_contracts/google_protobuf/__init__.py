@@ -9,7 +9,7 @@ from .messages import (
     BoolValue as BoolValue,
     BytesValue as BytesValue,
     DoubleValue as DoubleValue,
-    Duration_ as Duration_,
+    Duration as Duration,
     FloatValue as FloatValue,
     Int32Value as Int32Value,
     Int64Value as Int64Value,

@@ -36,7 +36,7 @@ from .messages import (
     BoolValue,
     BytesValue,
     DoubleValue,
-    Duration_,
+    Duration,
     FloatValue,
     Int32Value,
     Int64Value,
@@ -458,26 +458,24 @@ def decode_bytes_value(
     return m
 
 
-def encode_duration_(m: Duration_, label: str = "Duration_") -> bytes:
-    if type(m) is not Duration_:
-        raise wrong_type(label, "Duration_", m)
+def encode_duration(m: Duration, label: str = "Duration") -> bytes:
+    if type(m) is not Duration:
+        raise wrong_type(label, "Duration", m)
     out = bytearray()
     if m.seconds != 0:
         out += b"\x08"
-        write_int64(out, m.seconds, "Duration_.seconds")
+        write_int64(out, m.seconds, "Duration.seconds")
     if m.nanos != 0:
         out += b"\x10"
-        write_int32(out, m.nanos, "Duration_.nanos")
+        write_int32(out, m.nanos, "Duration.nanos")
     out += m.unknown_fields
     return bytes(out)
 
 
-def decode_duration_(
-    data: bytes, pos: int, end: int, depth: int, into: Duration_ | None
-) -> Duration_:
+def decode_duration(data: bytes, pos: int, end: int, depth: int, into: Duration | None) -> Duration:
     if depth > MAX_DEPTH:
         raise too_deep()
-    m = new(Duration_) if into is None else into
+    m = new(Duration) if into is None else into
     unknown: list[bytes] = []
     while pos < end:
         start = pos
@@ -517,4 +515,4 @@ bind(UInt32Value, "google.protobuf.UInt32Value", encode_u_int32_value, decode_u_
 bind(BoolValue, "google.protobuf.BoolValue", encode_bool_value, decode_bool_value)
 bind(StringValue, "google.protobuf.StringValue", encode_string_value, decode_string_value)
 bind(BytesValue, "google.protobuf.BytesValue", encode_bytes_value, decode_bytes_value)
-bind(Duration_, "google.protobuf.Duration", encode_duration_, decode_duration_)
+bind(Duration, "google.protobuf.Duration", encode_duration, decode_duration)

@@ -107,7 +107,7 @@ class BytesValue(WrapperMethods, Message):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Duration_(DurationMethods, Message):
+class Duration(DurationMethods, Message):
     """A Duration represents a signed, fixed-length span of time represented as a count of seconds
     and fractions of seconds at nanosecond resolution. It is independent of any calendar and
     concepts like "day" or "month". It is related to Timestamp in that the difference between two

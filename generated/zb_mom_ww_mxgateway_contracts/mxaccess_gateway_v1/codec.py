@@ -183,7 +183,7 @@ def encode_open_session_request(m: OpenSessionRequest, label: str = "OpenSession
         out += b"\x1a"
         write_body(
             out,
-            google_protobuf_codec.encode_duration_(
+            google_protobuf_codec.encode_duration(
                 m.command_timeout, "OpenSessionRequest.command_timeout"
             ),
         )
@@ -232,7 +232,7 @@ def decode_open_session_request(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            m.command_timeout = google_protobuf_codec.decode_duration_(
+            m.command_timeout = google_protobuf_codec.decode_duration(
                 data, pos, stop, depth + 1, m.command_timeout
             )
             pos = stop
@@ -262,14 +262,14 @@ def encode_open_session_reply(m: OpenSessionReply, label: str = "OpenSessionRepl
     if m.worker_protocol_version != 0:
         out += b" "
         write_uint32(out, m.worker_protocol_version, "OpenSessionReply.worker_protocol_version")
-    for item in sequence(m.capabilities, "OpenSessionReply.capabilities"):
+    for capabilities_item in sequence(m.capabilities, "OpenSessionReply.capabilities"):
         out += b"*"
-        write_string(out, item, "OpenSessionReply.capabilities")
+        write_string(out, capabilities_item, "OpenSessionReply.capabilities")
     if m.default_command_timeout is not None:
         out += b"2"
         write_body(
             out,
-            google_protobuf_codec.encode_duration_(
+            google_protobuf_codec.encode_duration(
                 m.default_command_timeout, "OpenSessionReply.default_command_timeout"
             ),
         )
@@ -352,7 +352,7 @@ def decode_open_session_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            m.default_command_timeout = google_protobuf_codec.decode_duration_(
+            m.default_command_timeout = google_protobuf_codec.decode_duration(
                 data, pos, stop, depth + 1, m.default_command_timeout
             )
             pos = stop
@@ -898,6 +898,10 @@ def decode_mx_command(
         fields = m.__dict__
         which_payload = m.which_payload()
     unknown: list[bytes] = []
+    start: int
+    tag: int
+    size: int
+    stop: int
     while pos < end:
         start = pos
         tag = data[pos]
@@ -918,10 +922,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_register_command(data, pos, stop, depth + 1, m.register)
+            register_item = decode_register_command(data, pos, stop, depth + 1, m.register)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["register"] = item
+            fields["register"] = register_item
             which_payload = "register"
             pos = stop
         elif tag == 0x5A:
@@ -932,10 +936,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_unregister_command(data, pos, stop, depth + 1, m.unregister)
+            unregister_item = decode_unregister_command(data, pos, stop, depth + 1, m.unregister)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["unregister"] = item
+            fields["unregister"] = unregister_item
             which_payload = "unregister"
             pos = stop
         elif tag == 0x62:
@@ -946,10 +950,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_item_command(data, pos, stop, depth + 1, m.add_item)
+            add_item_item = decode_add_item_command(data, pos, stop, depth + 1, m.add_item)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item"] = item
+            fields["add_item"] = add_item_item
             which_payload = "add_item"
             pos = stop
         elif tag == 0x6A:
@@ -960,10 +964,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_item2_command(data, pos, stop, depth + 1, m.add_item2)
+            add_item2_item = decode_add_item2_command(data, pos, stop, depth + 1, m.add_item2)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item2"] = item
+            fields["add_item2"] = add_item2_item
             which_payload = "add_item2"
             pos = stop
         elif tag == 0x72:
@@ -974,10 +978,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_remove_item_command(data, pos, stop, depth + 1, m.remove_item)
+            remove_item_item = decode_remove_item_command(data, pos, stop, depth + 1, m.remove_item)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["remove_item"] = item
+            fields["remove_item"] = remove_item_item
             which_payload = "remove_item"
             pos = stop
         elif tag == 0x7A:
@@ -988,10 +992,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_advise_command(data, pos, stop, depth + 1, m.advise)
+            advise_item = decode_advise_command(data, pos, stop, depth + 1, m.advise)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["advise"] = item
+            fields["advise"] = advise_item
             which_payload = "advise"
             pos = stop
         elif tag == 0x82:
@@ -1002,10 +1006,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_un_advise_command(data, pos, stop, depth + 1, m.un_advise)
+            un_advise_item = decode_un_advise_command(data, pos, stop, depth + 1, m.un_advise)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["un_advise"] = item
+            fields["un_advise"] = un_advise_item
             which_payload = "un_advise"
             pos = stop
         elif tag == 0x8A:
@@ -1016,12 +1020,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_advise_supervisory_command(
+            advise_supervisory_item = decode_advise_supervisory_command(
                 data, pos, stop, depth + 1, m.advise_supervisory
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["advise_supervisory"] = item
+            fields["advise_supervisory"] = advise_supervisory_item
             which_payload = "advise_supervisory"
             pos = stop
         elif tag == 0x92:
@@ -1032,10 +1036,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_buffered_item_command(data, pos, stop, depth + 1, m.add_buffered_item)
+            add_buffered_item_item = decode_add_buffered_item_command(
+                data, pos, stop, depth + 1, m.add_buffered_item
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_buffered_item"] = item
+            fields["add_buffered_item"] = add_buffered_item_item
             which_payload = "add_buffered_item"
             pos = stop
         elif tag == 0x9A:
@@ -1046,12 +1052,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_set_buffered_update_interval_command(
+            set_buffered_update_interval_item = decode_set_buffered_update_interval_command(
                 data, pos, stop, depth + 1, m.set_buffered_update_interval
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["set_buffered_update_interval"] = item
+            fields["set_buffered_update_interval"] = set_buffered_update_interval_item
             which_payload = "set_buffered_update_interval"
             pos = stop
         elif tag == 0xA2:
@@ -1062,10 +1068,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_suspend_command(data, pos, stop, depth + 1, m.suspend)
+            suspend_item = decode_suspend_command(data, pos, stop, depth + 1, m.suspend)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["suspend"] = item
+            fields["suspend"] = suspend_item
             which_payload = "suspend"
             pos = stop
         elif tag == 0xAA:
@@ -1076,10 +1082,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_activate_command(data, pos, stop, depth + 1, m.activate)
+            activate_item = decode_activate_command(data, pos, stop, depth + 1, m.activate)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["activate"] = item
+            fields["activate"] = activate_item
             which_payload = "activate"
             pos = stop
         elif tag == 0xB2:
@@ -1090,10 +1096,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_command(data, pos, stop, depth + 1, m.write)
+            write_item = decode_write_command(data, pos, stop, depth + 1, m.write)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write"] = item
+            fields["write"] = write_item
             which_payload = "write"
             pos = stop
         elif tag == 0xBA:
@@ -1104,10 +1110,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write2_command(data, pos, stop, depth + 1, m.write2)
+            write2_item = decode_write2_command(data, pos, stop, depth + 1, m.write2)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write2"] = item
+            fields["write2"] = write2_item
             which_payload = "write2"
             pos = stop
         elif tag == 0xC2:
@@ -1118,10 +1124,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_secured_command(data, pos, stop, depth + 1, m.write_secured)
+            write_secured_item = decode_write_secured_command(
+                data, pos, stop, depth + 1, m.write_secured
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured"] = item
+            fields["write_secured"] = write_secured_item
             which_payload = "write_secured"
             pos = stop
         elif tag == 0xCA:
@@ -1132,10 +1140,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_secured2_command(data, pos, stop, depth + 1, m.write_secured2)
+            write_secured2_item = decode_write_secured2_command(
+                data, pos, stop, depth + 1, m.write_secured2
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured2"] = item
+            fields["write_secured2"] = write_secured2_item
             which_payload = "write_secured2"
             pos = stop
         elif tag == 0xD2:
@@ -1146,10 +1156,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_authenticate_user_command(data, pos, stop, depth + 1, m.authenticate_user)
+            authenticate_user_item = decode_authenticate_user_command(
+                data, pos, stop, depth + 1, m.authenticate_user
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["authenticate_user"] = item
+            fields["authenticate_user"] = authenticate_user_item
             which_payload = "authenticate_user"
             pos = stop
         elif tag == 0xDA:
@@ -1160,12 +1172,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_archestr_a_user_to_id_command(
+            archestra_user_to_id_item = decode_archestr_a_user_to_id_command(
                 data, pos, stop, depth + 1, m.archestra_user_to_id
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["archestra_user_to_id"] = item
+            fields["archestra_user_to_id"] = archestra_user_to_id_item
             which_payload = "archestra_user_to_id"
             pos = stop
         elif tag == 0xE2:
@@ -1176,10 +1188,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_item_bulk_command(data, pos, stop, depth + 1, m.add_item_bulk)
+            add_item_bulk_item = decode_add_item_bulk_command(
+                data, pos, stop, depth + 1, m.add_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item_bulk"] = item
+            fields["add_item_bulk"] = add_item_bulk_item
             which_payload = "add_item_bulk"
             pos = stop
         elif tag == 0xEA:
@@ -1190,10 +1204,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_advise_item_bulk_command(data, pos, stop, depth + 1, m.advise_item_bulk)
+            advise_item_bulk_item = decode_advise_item_bulk_command(
+                data, pos, stop, depth + 1, m.advise_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["advise_item_bulk"] = item
+            fields["advise_item_bulk"] = advise_item_bulk_item
             which_payload = "advise_item_bulk"
             pos = stop
         elif tag == 0xF2:
@@ -1204,10 +1220,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_remove_item_bulk_command(data, pos, stop, depth + 1, m.remove_item_bulk)
+            remove_item_bulk_item = decode_remove_item_bulk_command(
+                data, pos, stop, depth + 1, m.remove_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["remove_item_bulk"] = item
+            fields["remove_item_bulk"] = remove_item_bulk_item
             which_payload = "remove_item_bulk"
             pos = stop
         elif tag == 0xFA:
@@ -1218,12 +1236,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_un_advise_item_bulk_command(
+            un_advise_item_bulk_item = decode_un_advise_item_bulk_command(
                 data, pos, stop, depth + 1, m.un_advise_item_bulk
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["un_advise_item_bulk"] = item
+            fields["un_advise_item_bulk"] = un_advise_item_bulk_item
             which_payload = "un_advise_item_bulk"
             pos = stop
         elif tag == 0x102:
@@ -1234,10 +1252,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_subscribe_bulk_command(data, pos, stop, depth + 1, m.subscribe_bulk)
+            subscribe_bulk_item = decode_subscribe_bulk_command(
+                data, pos, stop, depth + 1, m.subscribe_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["subscribe_bulk"] = item
+            fields["subscribe_bulk"] = subscribe_bulk_item
             which_payload = "subscribe_bulk"
             pos = stop
         elif tag == 0x10A:
@@ -1248,10 +1268,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_unsubscribe_bulk_command(data, pos, stop, depth + 1, m.unsubscribe_bulk)
+            unsubscribe_bulk_item = decode_unsubscribe_bulk_command(
+                data, pos, stop, depth + 1, m.unsubscribe_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["unsubscribe_bulk"] = item
+            fields["unsubscribe_bulk"] = unsubscribe_bulk_item
             which_payload = "unsubscribe_bulk"
             pos = stop
         elif tag == 0x112:
@@ -1262,10 +1284,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_subscribe_alarms_command(data, pos, stop, depth + 1, m.subscribe_alarms)
+            subscribe_alarms_item = decode_subscribe_alarms_command(
+                data, pos, stop, depth + 1, m.subscribe_alarms
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["subscribe_alarms"] = item
+            fields["subscribe_alarms"] = subscribe_alarms_item
             which_payload = "subscribe_alarms"
             pos = stop
         elif tag == 0x11A:
@@ -1276,12 +1300,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_unsubscribe_alarms_command(
+            unsubscribe_alarms_item = decode_unsubscribe_alarms_command(
                 data, pos, stop, depth + 1, m.unsubscribe_alarms
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["unsubscribe_alarms"] = item
+            fields["unsubscribe_alarms"] = unsubscribe_alarms_item
             which_payload = "unsubscribe_alarms"
             pos = stop
         elif tag == 0x122:
@@ -1292,12 +1316,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_acknowledge_alarm_command(
+            acknowledge_alarm_command_item = decode_acknowledge_alarm_command(
                 data, pos, stop, depth + 1, m.acknowledge_alarm_command
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["acknowledge_alarm_command"] = item
+            fields["acknowledge_alarm_command"] = acknowledge_alarm_command_item
             which_payload = "acknowledge_alarm_command"
             pos = stop
         elif tag == 0x12A:
@@ -1308,12 +1332,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_query_active_alarms_command(
+            query_active_alarms_command_item = decode_query_active_alarms_command(
                 data, pos, stop, depth + 1, m.query_active_alarms_command
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["query_active_alarms_command"] = item
+            fields["query_active_alarms_command"] = query_active_alarms_command_item
             which_payload = "query_active_alarms_command"
             pos = stop
         elif tag == 0x132:
@@ -1324,12 +1348,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_acknowledge_alarm_by_name_command(
+            acknowledge_alarm_by_name_command_item = decode_acknowledge_alarm_by_name_command(
                 data, pos, stop, depth + 1, m.acknowledge_alarm_by_name_command
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["acknowledge_alarm_by_name_command"] = item
+            fields["acknowledge_alarm_by_name_command"] = acknowledge_alarm_by_name_command_item
             which_payload = "acknowledge_alarm_by_name_command"
             pos = stop
         elif tag == 0x13A:
@@ -1340,10 +1364,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_bulk_command(data, pos, stop, depth + 1, m.write_bulk)
+            write_bulk_item = decode_write_bulk_command(data, pos, stop, depth + 1, m.write_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_bulk"] = item
+            fields["write_bulk"] = write_bulk_item
             which_payload = "write_bulk"
             pos = stop
         elif tag == 0x142:
@@ -1354,10 +1378,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write2_bulk_command(data, pos, stop, depth + 1, m.write2_bulk)
+            write2_bulk_item = decode_write2_bulk_command(data, pos, stop, depth + 1, m.write2_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write2_bulk"] = item
+            fields["write2_bulk"] = write2_bulk_item
             which_payload = "write2_bulk"
             pos = stop
         elif tag == 0x14A:
@@ -1368,12 +1392,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_secured_bulk_command(
+            write_secured_bulk_item = decode_write_secured_bulk_command(
                 data, pos, stop, depth + 1, m.write_secured_bulk
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured_bulk"] = item
+            fields["write_secured_bulk"] = write_secured_bulk_item
             which_payload = "write_secured_bulk"
             pos = stop
         elif tag == 0x152:
@@ -1384,12 +1408,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_write_secured2_bulk_command(
+            write_secured2_bulk_item = decode_write_secured2_bulk_command(
                 data, pos, stop, depth + 1, m.write_secured2_bulk
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured2_bulk"] = item
+            fields["write_secured2_bulk"] = write_secured2_bulk_item
             which_payload = "write_secured2_bulk"
             pos = stop
         elif tag == 0x15A:
@@ -1400,10 +1424,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_read_bulk_command(data, pos, stop, depth + 1, m.read_bulk)
+            read_bulk_item = decode_read_bulk_command(data, pos, stop, depth + 1, m.read_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["read_bulk"] = item
+            fields["read_bulk"] = read_bulk_item
             which_payload = "read_bulk"
             pos = stop
         elif tag == 0x322:
@@ -1414,10 +1438,10 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_ping_command(data, pos, stop, depth + 1, m.ping)
+            ping_item = decode_ping_command(data, pos, stop, depth + 1, m.ping)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["ping"] = item
+            fields["ping"] = ping_item
             which_payload = "ping"
             pos = stop
         elif tag == 0x32A:
@@ -1428,10 +1452,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_get_session_state_command(data, pos, stop, depth + 1, m.get_session_state)
+            get_session_state_item = decode_get_session_state_command(
+                data, pos, stop, depth + 1, m.get_session_state
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["get_session_state"] = item
+            fields["get_session_state"] = get_session_state_item
             which_payload = "get_session_state"
             pos = stop
         elif tag == 0x332:
@@ -1442,10 +1468,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_get_worker_info_command(data, pos, stop, depth + 1, m.get_worker_info)
+            get_worker_info_item = decode_get_worker_info_command(
+                data, pos, stop, depth + 1, m.get_worker_info
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["get_worker_info"] = item
+            fields["get_worker_info"] = get_worker_info_item
             which_payload = "get_worker_info"
             pos = stop
         elif tag == 0x33A:
@@ -1456,10 +1484,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_drain_events_command(data, pos, stop, depth + 1, m.drain_events)
+            drain_events_item = decode_drain_events_command(
+                data, pos, stop, depth + 1, m.drain_events
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["drain_events"] = item
+            fields["drain_events"] = drain_events_item
             which_payload = "drain_events"
             pos = stop
         elif tag == 0x342:
@@ -1470,10 +1500,12 @@ def decode_mx_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_shutdown_worker_command(data, pos, stop, depth + 1, m.shutdown_worker)
+            shutdown_worker_item = decode_shutdown_worker_command(
+                data, pos, stop, depth + 1, m.shutdown_worker
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["shutdown_worker"] = item
+            fields["shutdown_worker"] = shutdown_worker_item
             which_payload = "shutdown_worker"
             pos = stop
         else:
@@ -2568,9 +2600,9 @@ def encode_add_item_bulk_command(m: AddItemBulkCommand, label: str = "AddItemBul
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "AddItemBulkCommand.server_handle")
-    for item in sequence(m.tag_addresses, "AddItemBulkCommand.tag_addresses"):
+    for tag_addresses_item in sequence(m.tag_addresses, "AddItemBulkCommand.tag_addresses"):
         out += b"\x12"
-        write_string(out, item, "AddItemBulkCommand.tag_addresses")
+        write_string(out, tag_addresses_item, "AddItemBulkCommand.tag_addresses")
     out += m.unknown_fields
     return bytes(out)
 
@@ -2822,9 +2854,9 @@ def encode_subscribe_bulk_command(
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "SubscribeBulkCommand.server_handle")
-    for item in sequence(m.tag_addresses, "SubscribeBulkCommand.tag_addresses"):
+    for tag_addresses_item in sequence(m.tag_addresses, "SubscribeBulkCommand.tag_addresses"):
         out += b"\x12"
-        write_string(out, item, "SubscribeBulkCommand.tag_addresses")
+        write_string(out, tag_addresses_item, "SubscribeBulkCommand.tag_addresses")
     out += m.unknown_fields
     return bytes(out)
 
@@ -2951,9 +2983,11 @@ def encode_subscribe_alarms_command(
     if m.forced_mode != 0:
         out += b"\x10"
         write_enum(out, m.forced_mode, "SubscribeAlarmsCommand.forced_mode")
-    for item in sequence(m.watch_list, "SubscribeAlarmsCommand.watch_list"):
+    for watch_list_item in sequence(m.watch_list, "SubscribeAlarmsCommand.watch_list"):
         out += b"\x1a"
-        write_body(out, encode_alarm_subtag_target(item, "SubscribeAlarmsCommand.watch_list"))
+        write_body(
+            out, encode_alarm_subtag_target(watch_list_item, "SubscribeAlarmsCommand.watch_list")
+        )
     if m.failover is not None:
         out += b'"'
         write_body(out, encode_alarm_failover_config(m.failover, "SubscribeAlarmsCommand.failover"))
@@ -3530,9 +3564,9 @@ def encode_write_bulk_command(m: WriteBulkCommand, label: str = "WriteBulkComman
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "WriteBulkCommand.server_handle")
-    for item in sequence(m.entries, "WriteBulkCommand.entries"):
+    for entries_item in sequence(m.entries, "WriteBulkCommand.entries"):
         out += b"\x12"
-        write_body(out, encode_write_bulk_entry(item, "WriteBulkCommand.entries"))
+        write_body(out, encode_write_bulk_entry(entries_item, "WriteBulkCommand.entries"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -3649,9 +3683,9 @@ def encode_write2_bulk_command(m: Write2BulkCommand, label: str = "Write2BulkCom
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "Write2BulkCommand.server_handle")
-    for item in sequence(m.entries, "Write2BulkCommand.entries"):
+    for entries_item in sequence(m.entries, "Write2BulkCommand.entries"):
         out += b"\x12"
-        write_body(out, encode_write2_bulk_entry(item, "Write2BulkCommand.entries"))
+        write_body(out, encode_write2_bulk_entry(entries_item, "Write2BulkCommand.entries"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -3783,9 +3817,11 @@ def encode_write_secured_bulk_command(
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "WriteSecuredBulkCommand.server_handle")
-    for item in sequence(m.entries, "WriteSecuredBulkCommand.entries"):
+    for entries_item in sequence(m.entries, "WriteSecuredBulkCommand.entries"):
         out += b"\x12"
-        write_body(out, encode_write_secured_bulk_entry(item, "WriteSecuredBulkCommand.entries"))
+        write_body(
+            out, encode_write_secured_bulk_entry(entries_item, "WriteSecuredBulkCommand.entries")
+        )
     out += m.unknown_fields
     return bytes(out)
 
@@ -3915,9 +3951,11 @@ def encode_write_secured2_bulk_command(
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "WriteSecured2BulkCommand.server_handle")
-    for item in sequence(m.entries, "WriteSecured2BulkCommand.entries"):
+    for entries_item in sequence(m.entries, "WriteSecured2BulkCommand.entries"):
         out += b"\x12"
-        write_body(out, encode_write_secured2_bulk_entry(item, "WriteSecured2BulkCommand.entries"))
+        write_body(
+            out, encode_write_secured2_bulk_entry(entries_item, "WriteSecured2BulkCommand.entries")
+        )
     out += m.unknown_fields
     return bytes(out)
 
@@ -4060,9 +4098,9 @@ def encode_read_bulk_command(m: ReadBulkCommand, label: str = "ReadBulkCommand")
     if m.server_handle != 0:
         out += b"\x08"
         write_int32(out, m.server_handle, "ReadBulkCommand.server_handle")
-    for item in sequence(m.tag_addresses, "ReadBulkCommand.tag_addresses"):
+    for tag_addresses_item in sequence(m.tag_addresses, "ReadBulkCommand.tag_addresses"):
         out += b"\x12"
-        write_string(out, item, "ReadBulkCommand.tag_addresses")
+        write_string(out, tag_addresses_item, "ReadBulkCommand.tag_addresses")
     if m.timeout_ms != 0:
         out += b"\x18"
         write_uint32(out, m.timeout_ms, "ReadBulkCommand.timeout_ms")
@@ -4277,7 +4315,7 @@ def encode_shutdown_worker_command(
         out += b"\n"
         write_body(
             out,
-            google_protobuf_codec.encode_duration_(
+            google_protobuf_codec.encode_duration(
                 m.grace_period, "ShutdownWorkerCommand.grace_period"
             ),
         )
@@ -4306,7 +4344,7 @@ def decode_shutdown_worker_command(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            m.grace_period = google_protobuf_codec.decode_duration_(
+            m.grace_period = google_protobuf_codec.decode_duration(
                 data, pos, stop, depth + 1, m.grace_period
             )
             pos = stop
@@ -4342,9 +4380,9 @@ def encode_mx_command_reply(m: MxCommandReply, label: str = "MxCommandReply") ->
     if m.return_value is not None:
         out += b"2"
         write_body(out, encode_mx_value(m.return_value, "MxCommandReply.return_value"))
-    for item in sequence(m.statuses, "MxCommandReply.statuses"):
+    for statuses_item in sequence(m.statuses, "MxCommandReply.statuses"):
         out += b":"
-        write_body(out, encode_mx_status_proxy(item, "MxCommandReply.statuses"))
+        write_body(out, encode_mx_status_proxy(statuses_item, "MxCommandReply.statuses"))
     if m.diagnostic_message != "":
         out += b"B"
         write_string(out, m.diagnostic_message, "MxCommandReply.diagnostic_message")
@@ -4485,6 +4523,10 @@ def decode_mx_command_reply(
         fields = m.__dict__
         which_payload = m.which_payload()
     unknown: list[bytes] = []
+    start: int
+    tag: int
+    size: int
+    stop: int
     while pos < end:
         start = pos
         tag = data[pos]
@@ -4573,10 +4615,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_register_reply(data, pos, stop, depth + 1, m.register)
+            register_item = decode_register_reply(data, pos, stop, depth + 1, m.register)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["register"] = item
+            fields["register"] = register_item
             which_payload = "register"
             pos = stop
         elif tag == 0xAA:
@@ -4587,10 +4629,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_item_reply(data, pos, stop, depth + 1, m.add_item)
+            add_item_item = decode_add_item_reply(data, pos, stop, depth + 1, m.add_item)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item"] = item
+            fields["add_item"] = add_item_item
             which_payload = "add_item"
             pos = stop
         elif tag == 0xB2:
@@ -4601,10 +4643,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_item2_reply(data, pos, stop, depth + 1, m.add_item2)
+            add_item2_item = decode_add_item2_reply(data, pos, stop, depth + 1, m.add_item2)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item2"] = item
+            fields["add_item2"] = add_item2_item
             which_payload = "add_item2"
             pos = stop
         elif tag == 0xBA:
@@ -4615,10 +4657,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_add_buffered_item_reply(data, pos, stop, depth + 1, m.add_buffered_item)
+            add_buffered_item_item = decode_add_buffered_item_reply(
+                data, pos, stop, depth + 1, m.add_buffered_item
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_buffered_item"] = item
+            fields["add_buffered_item"] = add_buffered_item_item
             which_payload = "add_buffered_item"
             pos = stop
         elif tag == 0xC2:
@@ -4629,10 +4673,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_suspend_reply(data, pos, stop, depth + 1, m.suspend)
+            suspend_item = decode_suspend_reply(data, pos, stop, depth + 1, m.suspend)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["suspend"] = item
+            fields["suspend"] = suspend_item
             which_payload = "suspend"
             pos = stop
         elif tag == 0xCA:
@@ -4643,10 +4687,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_activate_reply(data, pos, stop, depth + 1, m.activate)
+            activate_item = decode_activate_reply(data, pos, stop, depth + 1, m.activate)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["activate"] = item
+            fields["activate"] = activate_item
             which_payload = "activate"
             pos = stop
         elif tag == 0xD2:
@@ -4657,10 +4701,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_authenticate_user_reply(data, pos, stop, depth + 1, m.authenticate_user)
+            authenticate_user_item = decode_authenticate_user_reply(
+                data, pos, stop, depth + 1, m.authenticate_user
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["authenticate_user"] = item
+            fields["authenticate_user"] = authenticate_user_item
             which_payload = "authenticate_user"
             pos = stop
         elif tag == 0xDA:
@@ -4671,12 +4717,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_archestr_a_user_to_id_reply(
+            archestra_user_to_id_item = decode_archestr_a_user_to_id_reply(
                 data, pos, stop, depth + 1, m.archestra_user_to_id
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["archestra_user_to_id"] = item
+            fields["archestra_user_to_id"] = archestra_user_to_id_item
             which_payload = "archestra_user_to_id"
             pos = stop
         elif tag == 0xE2:
@@ -4687,10 +4733,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.add_item_bulk)
+            add_item_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.add_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["add_item_bulk"] = item
+            fields["add_item_bulk"] = add_item_bulk_item
             which_payload = "add_item_bulk"
             pos = stop
         elif tag == 0xEA:
@@ -4701,10 +4749,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.advise_item_bulk)
+            advise_item_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.advise_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["advise_item_bulk"] = item
+            fields["advise_item_bulk"] = advise_item_bulk_item
             which_payload = "advise_item_bulk"
             pos = stop
         elif tag == 0xF2:
@@ -4715,10 +4765,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.remove_item_bulk)
+            remove_item_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.remove_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["remove_item_bulk"] = item
+            fields["remove_item_bulk"] = remove_item_bulk_item
             which_payload = "remove_item_bulk"
             pos = stop
         elif tag == 0xFA:
@@ -4729,10 +4781,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.un_advise_item_bulk)
+            un_advise_item_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.un_advise_item_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["un_advise_item_bulk"] = item
+            fields["un_advise_item_bulk"] = un_advise_item_bulk_item
             which_payload = "un_advise_item_bulk"
             pos = stop
         elif tag == 0x102:
@@ -4743,10 +4797,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.subscribe_bulk)
+            subscribe_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.subscribe_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["subscribe_bulk"] = item
+            fields["subscribe_bulk"] = subscribe_bulk_item
             which_payload = "subscribe_bulk"
             pos = stop
         elif tag == 0x10A:
@@ -4757,10 +4813,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_subscribe_reply(data, pos, stop, depth + 1, m.unsubscribe_bulk)
+            unsubscribe_bulk_item = decode_bulk_subscribe_reply(
+                data, pos, stop, depth + 1, m.unsubscribe_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["unsubscribe_bulk"] = item
+            fields["unsubscribe_bulk"] = unsubscribe_bulk_item
             which_payload = "unsubscribe_bulk"
             pos = stop
         elif tag == 0x112:
@@ -4771,12 +4829,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_acknowledge_alarm_reply_payload(
+            acknowledge_alarm_item = decode_acknowledge_alarm_reply_payload(
                 data, pos, stop, depth + 1, m.acknowledge_alarm
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["acknowledge_alarm"] = item
+            fields["acknowledge_alarm"] = acknowledge_alarm_item
             which_payload = "acknowledge_alarm"
             pos = stop
         elif tag == 0x11A:
@@ -4787,12 +4845,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_query_active_alarms_reply_payload(
+            query_active_alarms_item = decode_query_active_alarms_reply_payload(
                 data, pos, stop, depth + 1, m.query_active_alarms
             )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["query_active_alarms"] = item
+            fields["query_active_alarms"] = query_active_alarms_item
             which_payload = "query_active_alarms"
             pos = stop
         elif tag == 0x122:
@@ -4803,10 +4861,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write_bulk)
+            write_bulk_item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_bulk"] = item
+            fields["write_bulk"] = write_bulk_item
             which_payload = "write_bulk"
             pos = stop
         elif tag == 0x12A:
@@ -4817,10 +4875,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write2_bulk)
+            write2_bulk_item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write2_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write2_bulk"] = item
+            fields["write2_bulk"] = write2_bulk_item
             which_payload = "write2_bulk"
             pos = stop
         elif tag == 0x132:
@@ -4831,10 +4889,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write_secured_bulk)
+            write_secured_bulk_item = decode_bulk_write_reply(
+                data, pos, stop, depth + 1, m.write_secured_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured_bulk"] = item
+            fields["write_secured_bulk"] = write_secured_bulk_item
             which_payload = "write_secured_bulk"
             pos = stop
         elif tag == 0x13A:
@@ -4845,10 +4905,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_write_reply(data, pos, stop, depth + 1, m.write_secured2_bulk)
+            write_secured2_bulk_item = decode_bulk_write_reply(
+                data, pos, stop, depth + 1, m.write_secured2_bulk
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["write_secured2_bulk"] = item
+            fields["write_secured2_bulk"] = write_secured2_bulk_item
             which_payload = "write_secured2_bulk"
             pos = stop
         elif tag == 0x142:
@@ -4859,10 +4921,10 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bulk_read_reply(data, pos, stop, depth + 1, m.read_bulk)
+            read_bulk_item = decode_bulk_read_reply(data, pos, stop, depth + 1, m.read_bulk)
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["read_bulk"] = item
+            fields["read_bulk"] = read_bulk_item
             which_payload = "read_bulk"
             pos = stop
         elif tag == 0x322:
@@ -4873,10 +4935,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_get_session_state_reply(data, pos, stop, depth + 1, m.get_session_state)
+            get_session_state_item = decode_get_session_state_reply(
+                data, pos, stop, depth + 1, m.get_session_state
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["get_session_state"] = item
+            fields["get_session_state"] = get_session_state_item
             which_payload = "get_session_state"
             pos = stop
         elif tag == 0x32A:
@@ -4887,10 +4951,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_get_worker_info_reply(data, pos, stop, depth + 1, m.get_worker_info)
+            get_worker_info_item = decode_get_worker_info_reply(
+                data, pos, stop, depth + 1, m.get_worker_info
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["get_worker_info"] = item
+            fields["get_worker_info"] = get_worker_info_item
             which_payload = "get_worker_info"
             pos = stop
         elif tag == 0x332:
@@ -4901,10 +4967,12 @@ def decode_mx_command_reply(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_drain_events_reply(data, pos, stop, depth + 1, m.drain_events)
+            drain_events_item = decode_drain_events_reply(
+                data, pos, stop, depth + 1, m.drain_events
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["drain_events"] = item
+            fields["drain_events"] = drain_events_item
             which_payload = "drain_events"
             pos = stop
         else:
@@ -5255,9 +5323,9 @@ def encode_bulk_subscribe_reply(m: BulkSubscribeReply, label: str = "BulkSubscri
     if type(m) is not BulkSubscribeReply:
         raise wrong_type(label, "BulkSubscribeReply", m)
     out = bytearray()
-    for item in sequence(m.results, "BulkSubscribeReply.results"):
+    for results_item in sequence(m.results, "BulkSubscribeReply.results"):
         out += b"\n"
-        write_body(out, encode_subscribe_result(item, "BulkSubscribeReply.results"))
+        write_body(out, encode_subscribe_result(results_item, "BulkSubscribeReply.results"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -5431,10 +5499,11 @@ def encode_query_active_alarms_reply_payload(
     if type(m) is not QueryActiveAlarmsReplyPayload:
         raise wrong_type(label, "QueryActiveAlarmsReplyPayload", m)
     out = bytearray()
-    for item in sequence(m.snapshots, "QueryActiveAlarmsReplyPayload.snapshots"):
+    for snapshots_item in sequence(m.snapshots, "QueryActiveAlarmsReplyPayload.snapshots"):
         out += b"\n"
         write_body(
-            out, encode_active_alarm_snapshot(item, "QueryActiveAlarmsReplyPayload.snapshots")
+            out,
+            encode_active_alarm_snapshot(snapshots_item, "QueryActiveAlarmsReplyPayload.snapshots"),
         )
     out += m.unknown_fields
     return bytes(out)
@@ -5481,9 +5550,9 @@ def encode_bulk_write_reply(m: BulkWriteReply, label: str = "BulkWriteReply") ->
     if type(m) is not BulkWriteReply:
         raise wrong_type(label, "BulkWriteReply", m)
     out = bytearray()
-    for item in sequence(m.results, "BulkWriteReply.results"):
+    for results_item in sequence(m.results, "BulkWriteReply.results"):
         out += b"\n"
-        write_body(out, encode_bulk_write_result(item, "BulkWriteReply.results"))
+        write_body(out, encode_bulk_write_result(results_item, "BulkWriteReply.results"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -5541,9 +5610,9 @@ def encode_bulk_write_result(m: BulkWriteResult, label: str = "BulkWriteResult")
     if m.hresult is not None:
         out += b" "
         write_int32(out, m.hresult, "BulkWriteResult.hresult")
-    for item in sequence(m.statuses, "BulkWriteResult.statuses"):
+    for statuses_item in sequence(m.statuses, "BulkWriteResult.statuses"):
         out += b"*"
-        write_body(out, encode_mx_status_proxy(item, "BulkWriteResult.statuses"))
+        write_body(out, encode_mx_status_proxy(statuses_item, "BulkWriteResult.statuses"))
     if m.error_message != "":
         out += b"2"
         write_string(out, m.error_message, "BulkWriteResult.error_message")
@@ -5626,9 +5695,9 @@ def encode_bulk_read_reply(m: BulkReadReply, label: str = "BulkReadReply") -> by
     if type(m) is not BulkReadReply:
         raise wrong_type(label, "BulkReadReply", m)
     out = bytearray()
-    for item in sequence(m.results, "BulkReadReply.results"):
+    for results_item in sequence(m.results, "BulkReadReply.results"):
         out += b"\n"
-        write_body(out, encode_bulk_read_result(item, "BulkReadReply.results"))
+        write_body(out, encode_bulk_read_result(results_item, "BulkReadReply.results"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -5703,9 +5772,9 @@ def encode_bulk_read_result(m: BulkReadResult, label: str = "BulkReadResult") ->
                 m.source_timestamp, "BulkReadResult.source_timestamp"
             ),
         )
-    for item in sequence(m.statuses, "BulkReadResult.statuses"):
+    for statuses_item in sequence(m.statuses, "BulkReadResult.statuses"):
         out += b"J"
-        write_body(out, encode_mx_status_proxy(item, "BulkReadResult.statuses"))
+        write_body(out, encode_mx_status_proxy(statuses_item, "BulkReadResult.statuses"))
     if m.error_message != "":
         out += b"R"
         write_string(out, m.error_message, "BulkReadResult.error_message")
@@ -5947,9 +6016,9 @@ def encode_drain_events_reply(m: DrainEventsReply, label: str = "DrainEventsRepl
     if type(m) is not DrainEventsReply:
         raise wrong_type(label, "DrainEventsReply", m)
     out = bytearray()
-    for item in sequence(m.events, "DrainEventsReply.events"):
+    for events_item in sequence(m.events, "DrainEventsReply.events"):
         out += b"\n"
-        write_body(out, encode_mx_event(item, "DrainEventsReply.events"))
+        write_body(out, encode_mx_event(events_item, "DrainEventsReply.events"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -6019,9 +6088,9 @@ def encode_mx_event(m: MxEvent, label: str = "MxEvent") -> bytes:
             out,
             google_protobuf_codec.encode_timestamp(m.source_timestamp, "MxEvent.source_timestamp"),
         )
-    for item in sequence(m.statuses, "MxEvent.statuses"):
+    for statuses_item in sequence(m.statuses, "MxEvent.statuses"):
         out += b"B"
-        write_body(out, encode_mx_status_proxy(item, "MxEvent.statuses"))
+        write_body(out, encode_mx_status_proxy(statuses_item, "MxEvent.statuses"))
     if m.worker_sequence != 0:
         out += b"H"
         write_uint64(out, m.worker_sequence, "MxEvent.worker_sequence")
@@ -6236,10 +6305,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_data_change_event(data, pos, stop, depth + 1, m.on_data_change)
+            on_data_change_item = decode_on_data_change_event(
+                data, pos, stop, depth + 1, m.on_data_change
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["on_data_change"] = item
+            fields["on_data_change"] = on_data_change_item
             which_body = "on_data_change"
             pos = stop
         elif tag == 0xAA:
@@ -6250,10 +6321,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_write_complete_event(data, pos, stop, depth + 1, m.on_write_complete)
+            on_write_complete_item = decode_on_write_complete_event(
+                data, pos, stop, depth + 1, m.on_write_complete
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["on_write_complete"] = item
+            fields["on_write_complete"] = on_write_complete_item
             which_body = "on_write_complete"
             pos = stop
         elif tag == 0xB2:
@@ -6264,10 +6337,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_operation_complete_event(data, pos, stop, depth + 1, m.operation_complete)
+            operation_complete_item = decode_operation_complete_event(
+                data, pos, stop, depth + 1, m.operation_complete
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["operation_complete"] = item
+            fields["operation_complete"] = operation_complete_item
             which_body = "operation_complete"
             pos = stop
         elif tag == 0xBA:
@@ -6278,12 +6353,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_buffered_data_change_event(
+            on_buffered_data_change_item = decode_on_buffered_data_change_event(
                 data, pos, stop, depth + 1, m.on_buffered_data_change
             )
             if which_body is not None:
                 fields[which_body] = None
-            fields["on_buffered_data_change"] = item
+            fields["on_buffered_data_change"] = on_buffered_data_change_item
             which_body = "on_buffered_data_change"
             pos = stop
         elif tag == 0xC2:
@@ -6294,12 +6369,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_alarm_transition_event(
+            on_alarm_transition_item = decode_on_alarm_transition_event(
                 data, pos, stop, depth + 1, m.on_alarm_transition
             )
             if which_body is not None:
                 fields[which_body] = None
-            fields["on_alarm_transition"] = item
+            fields["on_alarm_transition"] = on_alarm_transition_item
             which_body = "on_alarm_transition"
             pos = stop
         elif tag == 0xCA:
@@ -6310,12 +6385,12 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_alarm_provider_mode_changed_event(
+            on_alarm_provider_mode_changed_item = decode_on_alarm_provider_mode_changed_event(
                 data, pos, stop, depth + 1, m.on_alarm_provider_mode_changed
             )
             if which_body is not None:
                 fields[which_body] = None
-            fields["on_alarm_provider_mode_changed"] = item
+            fields["on_alarm_provider_mode_changed"] = on_alarm_provider_mode_changed_item
             which_body = "on_alarm_provider_mode_changed"
             pos = stop
         else:
@@ -7033,12 +7108,12 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = google_protobuf_codec.decode_timestamp(
+            timestamp_value_item = google_protobuf_codec.decode_timestamp(
                 data, pos, stop, depth + 1, m.timestamp_value
             )
             if which_kind is not None:
                 fields[which_kind] = None
-            fields["timestamp_value"] = item
+            fields["timestamp_value"] = timestamp_value_item
             which_kind = "timestamp_value"
             pos = stop
         elif tag == 0x8A:
@@ -7049,10 +7124,10 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_mx_array(data, pos, stop, depth + 1, m.array_value)
+            array_value_item = decode_mx_array(data, pos, stop, depth + 1, m.array_value)
             if which_kind is not None:
                 fields[which_kind] = None
-            fields["array_value"] = item
+            fields["array_value"] = array_value_item
             which_kind = "array_value"
             pos = stop
         elif tag == 0x92:
@@ -7076,10 +7151,12 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_mx_sparse_array(data, pos, stop, depth + 1, m.sparse_array_value)
+            sparse_array_value_item = decode_mx_sparse_array(
+                data, pos, stop, depth + 1, m.sparse_array_value
+            )
             if which_kind is not None:
                 fields[which_kind] = None
-            fields["sparse_array_value"] = item
+            fields["sparse_array_value"] = sparse_array_value_item
             which_kind = "sparse_array_value"
             pos = stop
         else:
@@ -7216,10 +7293,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_bool_array(data, pos, stop, depth + 1, m.bool_values)
+            bool_values_item = decode_bool_array(data, pos, stop, depth + 1, m.bool_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["bool_values"] = item
+            fields["bool_values"] = bool_values_item
             which_values = "bool_values"
             pos = stop
         elif tag == 0x5A:
@@ -7230,10 +7307,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_int32_array(data, pos, stop, depth + 1, m.int32_values)
+            int32_values_item = decode_int32_array(data, pos, stop, depth + 1, m.int32_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["int32_values"] = item
+            fields["int32_values"] = int32_values_item
             which_values = "int32_values"
             pos = stop
         elif tag == 0x62:
@@ -7244,10 +7321,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_int64_array(data, pos, stop, depth + 1, m.int64_values)
+            int64_values_item = decode_int64_array(data, pos, stop, depth + 1, m.int64_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["int64_values"] = item
+            fields["int64_values"] = int64_values_item
             which_values = "int64_values"
             pos = stop
         elif tag == 0x6A:
@@ -7258,10 +7335,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_float_array(data, pos, stop, depth + 1, m.float_values)
+            float_values_item = decode_float_array(data, pos, stop, depth + 1, m.float_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["float_values"] = item
+            fields["float_values"] = float_values_item
             which_values = "float_values"
             pos = stop
         elif tag == 0x72:
@@ -7272,10 +7349,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_double_array(data, pos, stop, depth + 1, m.double_values)
+            double_values_item = decode_double_array(data, pos, stop, depth + 1, m.double_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["double_values"] = item
+            fields["double_values"] = double_values_item
             which_values = "double_values"
             pos = stop
         elif tag == 0x7A:
@@ -7286,10 +7363,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_string_array(data, pos, stop, depth + 1, m.string_values)
+            string_values_item = decode_string_array(data, pos, stop, depth + 1, m.string_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["string_values"] = item
+            fields["string_values"] = string_values_item
             which_values = "string_values"
             pos = stop
         elif tag == 0x82:
@@ -7300,10 +7377,12 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_timestamp_array(data, pos, stop, depth + 1, m.timestamp_values)
+            timestamp_values_item = decode_timestamp_array(
+                data, pos, stop, depth + 1, m.timestamp_values
+            )
             if which_values is not None:
                 fields[which_values] = None
-            fields["timestamp_values"] = item
+            fields["timestamp_values"] = timestamp_values_item
             which_values = "timestamp_values"
             pos = stop
         elif tag == 0x8A:
@@ -7314,10 +7393,10 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_raw_array(data, pos, stop, depth + 1, m.raw_values)
+            raw_values_item = decode_raw_array(data, pos, stop, depth + 1, m.raw_values)
             if which_values is not None:
                 fields[which_values] = None
-            fields["raw_values"] = item
+            fields["raw_values"] = raw_values_item
             which_values = "raw_values"
             pos = stop
         else:
@@ -7598,9 +7677,9 @@ def encode_string_array(m: StringArray, label: str = "StringArray") -> bytes:
     if type(m) is not StringArray:
         raise wrong_type(label, "StringArray", m)
     out = bytearray()
-    for item in sequence(m.values, "StringArray.values"):
+    for values_item in sequence(m.values, "StringArray.values"):
         out += b"\n"
-        write_string(out, item, "StringArray.values")
+        write_string(out, values_item, "StringArray.values")
     out += m.unknown_fields
     return bytes(out)
 
@@ -7646,9 +7725,11 @@ def encode_timestamp_array(m: TimestampArray, label: str = "TimestampArray") -> 
     if type(m) is not TimestampArray:
         raise wrong_type(label, "TimestampArray", m)
     out = bytearray()
-    for item in sequence(m.values, "TimestampArray.values"):
+    for values_item in sequence(m.values, "TimestampArray.values"):
         out += b"\n"
-        write_body(out, google_protobuf_codec.encode_timestamp(item, "TimestampArray.values"))
+        write_body(
+            out, google_protobuf_codec.encode_timestamp(values_item, "TimestampArray.values")
+        )
     out += m.unknown_fields
     return bytes(out)
 
@@ -7696,9 +7777,9 @@ def encode_raw_array(m: RawArray, label: str = "RawArray") -> bytes:
     if type(m) is not RawArray:
         raise wrong_type(label, "RawArray", m)
     out = bytearray()
-    for item in sequence(m.values, "RawArray.values"):
+    for values_item in sequence(m.values, "RawArray.values"):
         out += b"\n"
-        write_bytes(out, item, "RawArray.values")
+        write_bytes(out, values_item, "RawArray.values")
     out += m.unknown_fields
     return bytes(out)
 
@@ -7750,9 +7831,9 @@ def encode_mx_sparse_array(m: MxSparseArray, label: str = "MxSparseArray") -> by
     if m.total_length != 0:
         out += b"\x10"
         write_uint32(out, m.total_length, "MxSparseArray.total_length")
-    for item in sequence(m.elements, "MxSparseArray.elements"):
+    for elements_item in sequence(m.elements, "MxSparseArray.elements"):
         out += b"\x1a"
-        write_body(out, encode_mx_sparse_element(item, "MxSparseArray.elements"))
+        write_body(out, encode_mx_sparse_element(elements_item, "MxSparseArray.elements"))
     out += m.unknown_fields
     return bytes(out)
 
@@ -8325,10 +8406,12 @@ def decode_alarm_feed_message(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_active_alarm_snapshot(data, pos, stop, depth + 1, m.active_alarm)
+            active_alarm_item = decode_active_alarm_snapshot(
+                data, pos, stop, depth + 1, m.active_alarm
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["active_alarm"] = item
+            fields["active_alarm"] = active_alarm_item
             which_payload = "active_alarm"
             pos = stop
         elif tag == 0x10:
@@ -8348,10 +8431,12 @@ def decode_alarm_feed_message(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_on_alarm_transition_event(data, pos, stop, depth + 1, m.transition)
+            transition_item = decode_on_alarm_transition_event(
+                data, pos, stop, depth + 1, m.transition
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["transition"] = item
+            fields["transition"] = transition_item
             which_payload = "transition"
             pos = stop
         elif tag == 0x22:
@@ -8362,10 +8447,12 @@ def decode_alarm_feed_message(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_alarm_provider_status(data, pos, stop, depth + 1, m.provider_status)
+            provider_status_item = decode_alarm_provider_status(
+                data, pos, stop, depth + 1, m.provider_status
+            )
             if which_payload is not None:
                 fields[which_payload] = None
-            fields["provider_status"] = item
+            fields["provider_status"] = provider_status_item
             which_payload = "provider_status"
             pos = stop
         else:

@@ -35,8 +35,8 @@ class OpenSessionRequest(Message):
     client_correlation_id: str = field(2, "string")
     """Identifies this call in logs on both sides; the client chooses it."""
 
-    command_timeout: google_protobuf.Duration_ | None = field(
-        3, "message", lambda: google_protobuf.Duration_
+    command_timeout: google_protobuf.Duration | None = field(
+        3, "message", lambda: google_protobuf.Duration
     )
     """Limits how long a command of this session may take; unset means the gateway's default,
     usually 30 s.
@@ -62,8 +62,8 @@ class OpenSessionReply(Message):
     capabilities: list[str] = field(5, "string", repeated=True)
     """Lists optional features of this gateway, for example unary-acknowledge-alarm."""
 
-    default_command_timeout: google_protobuf.Duration_ | None = field(
-        6, "message", lambda: google_protobuf.Duration_
+    default_command_timeout: google_protobuf.Duration | None = field(
+        6, "message", lambda: google_protobuf.Duration
     )
     """Tells how long a command of this session may take when nothing shorter is asked for."""
 
@@ -1070,8 +1070,8 @@ class DrainEventsCommand(Message):
 class ShutdownWorkerCommand(Message):
     """Stops the worker, which closes the session. It needs scope admin."""
 
-    grace_period: google_protobuf.Duration_ | None = field(
-        1, "message", lambda: google_protobuf.Duration_
+    grace_period: google_protobuf.Duration | None = field(
+        1, "message", lambda: google_protobuf.Duration
     )
     """Allows the worker this long to finish its work."""
 

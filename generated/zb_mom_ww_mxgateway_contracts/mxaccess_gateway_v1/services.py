@@ -250,16 +250,24 @@ class MxAccessGatewayBase(ABC):
 
     def __mapping__(self) -> dict[str, Handler]:
         """What grpclib dispatches by."""
-        handlers = {
-            MxAccessGatewayMethods.OPEN_SESSION: self.open_session,
-            MxAccessGatewayMethods.CLOSE_SESSION: self.close_session,
-            MxAccessGatewayMethods.INVOKE: self.invoke,
-            MxAccessGatewayMethods.STREAM_EVENTS: self.stream_events,
-            MxAccessGatewayMethods.ACKNOWLEDGE_ALARM: self.acknowledge_alarm,
-            MxAccessGatewayMethods.STREAM_ALARMS: self.stream_alarms,
-            MxAccessGatewayMethods.QUERY_ACTIVE_ALARMS: self.query_active_alarms,
-        }
         return {
-            rpc.path: Handler(handler, rpc.cardinality, rpc.request, rpc.reply)
-            for rpc, handler in handlers.items()
+            MxAccessGatewayMethods.OPEN_SESSION.path: MxAccessGatewayMethods.OPEN_SESSION.handler(
+                self.open_session
+            ),
+            MxAccessGatewayMethods.CLOSE_SESSION.path: MxAccessGatewayMethods.CLOSE_SESSION.handler(
+                self.close_session
+            ),
+            MxAccessGatewayMethods.INVOKE.path: MxAccessGatewayMethods.INVOKE.handler(self.invoke),
+            MxAccessGatewayMethods.STREAM_EVENTS.path: MxAccessGatewayMethods.STREAM_EVENTS.handler(
+                self.stream_events
+            ),
+            MxAccessGatewayMethods.ACKNOWLEDGE_ALARM.path: MxAccessGatewayMethods.ACKNOWLEDGE_ALARM.handler(
+                self.acknowledge_alarm
+            ),
+            MxAccessGatewayMethods.STREAM_ALARMS.path: MxAccessGatewayMethods.STREAM_ALARMS.handler(
+                self.stream_alarms
+            ),
+            MxAccessGatewayMethods.QUERY_ACTIVE_ALARMS.path: MxAccessGatewayMethods.QUERY_ACTIVE_ALARMS.handler(
+                self.query_active_alarms
+            ),
         }

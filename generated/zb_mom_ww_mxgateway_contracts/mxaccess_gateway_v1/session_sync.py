@@ -1193,7 +1193,7 @@ class SyncSessionCommands(ABC, Generic[V]):
             self._command(
                 commands.SHUTDOWN_WORKER,
                 ShutdownWorkerCommand(
-                    grace_period=google_protobuf.Duration_.from_timedelta(grace_period)
+                    grace_period=google_protobuf.Duration.from_timedelta(grace_period)
                     if grace_period is not None
                     else None,
                 ),

@@ -170,10 +170,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_gateway_hello(data, pos, stop, depth + 1, m.gateway_hello)
+            gateway_hello_item = decode_gateway_hello(data, pos, stop, depth + 1, m.gateway_hello)
             if which_body is not None:
                 fields[which_body] = None
-            fields["gateway_hello"] = item
+            fields["gateway_hello"] = gateway_hello_item
             which_body = "gateway_hello"
             pos = stop
         elif tag == 0x5A:
@@ -184,10 +184,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_hello(data, pos, stop, depth + 1, m.worker_hello)
+            worker_hello_item = decode_worker_hello(data, pos, stop, depth + 1, m.worker_hello)
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_hello"] = item
+            fields["worker_hello"] = worker_hello_item
             which_body = "worker_hello"
             pos = stop
         elif tag == 0x62:
@@ -198,10 +198,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_ready(data, pos, stop, depth + 1, m.worker_ready)
+            worker_ready_item = decode_worker_ready(data, pos, stop, depth + 1, m.worker_ready)
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_ready"] = item
+            fields["worker_ready"] = worker_ready_item
             which_body = "worker_ready"
             pos = stop
         elif tag == 0x6A:
@@ -212,10 +212,12 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_command(data, pos, stop, depth + 1, m.worker_command)
+            worker_command_item = decode_worker_command(
+                data, pos, stop, depth + 1, m.worker_command
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_command"] = item
+            fields["worker_command"] = worker_command_item
             which_body = "worker_command"
             pos = stop
         elif tag == 0x72:
@@ -226,10 +228,12 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_command_reply(data, pos, stop, depth + 1, m.worker_command_reply)
+            worker_command_reply_item = decode_worker_command_reply(
+                data, pos, stop, depth + 1, m.worker_command_reply
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_command_reply"] = item
+            fields["worker_command_reply"] = worker_command_reply_item
             which_body = "worker_command_reply"
             pos = stop
         elif tag == 0x7A:
@@ -240,10 +244,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_cancel(data, pos, stop, depth + 1, m.worker_cancel)
+            worker_cancel_item = decode_worker_cancel(data, pos, stop, depth + 1, m.worker_cancel)
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_cancel"] = item
+            fields["worker_cancel"] = worker_cancel_item
             which_body = "worker_cancel"
             pos = stop
         elif tag == 0x82:
@@ -254,10 +258,12 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_shutdown(data, pos, stop, depth + 1, m.worker_shutdown)
+            worker_shutdown_item = decode_worker_shutdown(
+                data, pos, stop, depth + 1, m.worker_shutdown
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_shutdown"] = item
+            fields["worker_shutdown"] = worker_shutdown_item
             which_body = "worker_shutdown"
             pos = stop
         elif tag == 0x8A:
@@ -268,10 +274,12 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_shutdown_ack(data, pos, stop, depth + 1, m.worker_shutdown_ack)
+            worker_shutdown_ack_item = decode_worker_shutdown_ack(
+                data, pos, stop, depth + 1, m.worker_shutdown_ack
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_shutdown_ack"] = item
+            fields["worker_shutdown_ack"] = worker_shutdown_ack_item
             which_body = "worker_shutdown_ack"
             pos = stop
         elif tag == 0x92:
@@ -282,10 +290,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_event(data, pos, stop, depth + 1, m.worker_event)
+            worker_event_item = decode_worker_event(data, pos, stop, depth + 1, m.worker_event)
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_event"] = item
+            fields["worker_event"] = worker_event_item
             which_body = "worker_event"
             pos = stop
         elif tag == 0x9A:
@@ -296,10 +304,12 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_heartbeat(data, pos, stop, depth + 1, m.worker_heartbeat)
+            worker_heartbeat_item = decode_worker_heartbeat(
+                data, pos, stop, depth + 1, m.worker_heartbeat
+            )
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_heartbeat"] = item
+            fields["worker_heartbeat"] = worker_heartbeat_item
             which_body = "worker_heartbeat"
             pos = stop
         elif tag == 0xA2:
@@ -310,10 +320,10 @@ def decode_worker_envelope(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            item = decode_worker_fault(data, pos, stop, depth + 1, m.worker_fault)
+            worker_fault_item = decode_worker_fault(data, pos, stop, depth + 1, m.worker_fault)
             if which_body is not None:
                 fields[which_body] = None
-            fields["worker_fault"] = item
+            fields["worker_fault"] = worker_fault_item
             which_body = "worker_fault"
             pos = stop
         else:
@@ -742,7 +752,7 @@ def encode_worker_shutdown(m: WorkerShutdown, label: str = "WorkerShutdown") -> 
         out += b"\n"
         write_body(
             out,
-            google_protobuf_codec.encode_duration_(m.grace_period, "WorkerShutdown.grace_period"),
+            google_protobuf_codec.encode_duration(m.grace_period, "WorkerShutdown.grace_period"),
         )
     if m.reason != "":
         out += b"\x12"
@@ -772,7 +782,7 @@ def decode_worker_shutdown(
             stop = pos + size
             if stop > end:
                 raise truncated()
-            m.grace_period = google_protobuf_codec.decode_duration_(
+            m.grace_period = google_protobuf_codec.decode_duration(
                 data, pos, stop, depth + 1, m.grace_period
             )
             pos = stop

@@ -203,8 +203,8 @@ class WorkerCancel(Message):
 class WorkerShutdown(Message):
     """Asks the worker to clean up and end."""
 
-    grace_period: google_protobuf.Duration_ | None = field(
-        1, "message", lambda: google_protobuf.Duration_
+    grace_period: google_protobuf.Duration | None = field(
+        1, "message", lambda: google_protobuf.Duration
     )
     """Allows the worker this long before it is ended by force."""
 

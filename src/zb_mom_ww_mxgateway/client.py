@@ -1,0 +1,173 @@
+"""``GatewayClient``: the connection's owner. It opens sessions and makes the raw calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    CloseSessionReply,
+    CloseSessionRequest,
+    MxCommandReply,
+    MxCommandRequest,
+    MxEvent,
+    OpenSessionReply,
+    OpenSessionRequest,
+    StreamEventsRequest,
+)
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayStub
+
+from .channel import GatewayChannel
+from .describe import describe_request
+from .errors import MxGatewayMalformedReplyError, check_protocol, check_status
+from .options import ClientOptions
+from .session import Session
+
+#: The version of the gateway's public protocol that this SDK was written against.
+GATEWAY_PROTOCOL_VERSION: Final = 3
+
+
+class GatewayClient:
+    """A connection to one gateway. Make it with ``connect``; ``async with`` closes it."""
+
+    def __init__(self, channel: GatewayChannel, options: ClientOptions) -> None:
+        self._channel = channel
+        self._options = options
+        self._stub = MxAccessGatewayStub(channel)
+
+    @classmethod
+    async def connect(
+        cls,
+        endpoint: str,
+        *,
+        api_key: str | None = None,
+        plaintext: bool = False,
+        ca_file: str | Path | None = None,
+        server_name_override: str | None = None,
+        connect_timeout: float = 10.0,
+        call_timeout: float = 30.0,
+    ) -> Self:
+        """Connect to a gateway; the arguments are those of ``ClientOptions``.
+
+        Raises:
+            MxGatewayArgumentError: Options that cannot be.
+            MxGatewayUnavailableError: Nobody answers there, or the certificate is not accepted.
+            MxGatewayTimeoutError: No connection within ``connect_timeout``.
+
+        Example:
+            >>> client = await GatewayClient.connect("localhost:5000", api_key=key, plaintext=True)
+        """
+        return await cls.from_options(
+            ClientOptions(
+                endpoint=endpoint,
+                api_key=api_key,
+                plaintext=plaintext,
+                ca_file=ca_file,
+                server_name_override=server_name_override,
+                connect_timeout=connect_timeout,
+                call_timeout=call_timeout,
+            )
+        )
+
+    @classmethod
+    async def from_options(cls, options: ClientOptions) -> Self:
+        """Connect as ``options`` say."""
+        return cls(await GatewayChannel.connect(options), options)
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint as it was given."""
+        return self._options.endpoint
+
+    def __repr__(self) -> str:
+        return f"<GatewayClient {self.endpoint}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; safe to call again. Open sessions stay open at the gateway."""
+        self._channel.close()
+
+    async def open_session(
+        self,
+        *,
+        client_session_name: str = "",
+        client_correlation_id: str = "",
+        command_timeout: timedelta | None = None,
+    ) -> Session:
+        """Open a session, which has a worker process and MXAccess handles of its own.
+
+        Args:
+            client_session_name: A label for people who look at the gateway.
+            client_correlation_id: Names this call in logs.
+            command_timeout: How long the gateway lets a command run; None for its default.
+        """
+        limit = None if command_timeout is None else Duration.from_timedelta(command_timeout)
+        request = OpenSessionRequest(
+            client_session_name=client_session_name,
+            client_correlation_id=client_correlation_id,
+            command_timeout=limit,
+        )
+        reply = await self.open_session_raw(request)
+        if not reply.session_id:
+            raise MxGatewayMalformedReplyError(
+                f"OpenSession at {self.endpoint}: the reply says OK and lacks its session_id"
+            )
+        return Session(self, reply)
+
+    async def open_session_raw(self, request: OpenSessionRequest) -> OpenSessionReply:
+        """Open a session and return the reply as it is."""
+        reply = await self._stub.open_session(request)
+        check_status(reply.protocol_status, attempted=f"OpenSession at {self.endpoint}")
+        return reply
+
+    async def close_session_raw(self, request: CloseSessionRequest) -> CloseSessionReply:
+        """Close a session by its id and return the reply as it is."""
+        reply = await self._stub.close_session(request)
+        check_status(
+            reply.protocol_status,
+            attempted=f"CloseSession of {request.session_id} at {self.endpoint}",
+            session_id=request.session_id,
+        )
+        return reply
+
+    async def invoke_raw(self, request: MxCommandRequest) -> MxCommandReply:
+        """Run one command and return the reply as it is.
+
+        Failures of the gateway raise; a failure of MXAccess does not: look at the reply's
+        ``protocol_status``, ``hresult`` and ``statuses``.
+        """
+        reply = await self._stub.invoke(request)
+        attempted = f"{describe_request('Invoke', request)} at {self.endpoint}"
+        check_protocol(reply, attempted=attempted, session_id=request.session_id, mxaccess=False)
+        return reply
+
+    def stream_events(
+        self, session_id: str, *, after_worker_sequence: int = 0
+    ) -> AsyncIterator[MxEvent]:
+        """The events of a session, in the order raised, until the session ends.
+
+        Args:
+            session_id: The session, which may have been opened elsewhere with the same key.
+            after_worker_sequence: Resume behind this event; 0 starts with what is queued.
+        """
+        return self.stream_events_raw(
+            StreamEventsRequest(session_id=session_id, after_worker_sequence=after_worker_sequence)
+        )
+
+    def stream_events_raw(self, request: StreamEventsRequest) -> AsyncIterator[MxEvent]:
+        """The events of a session for a request as it is."""
+        return self._stub.stream_events(request)

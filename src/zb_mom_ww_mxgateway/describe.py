@@ -1,0 +1,51 @@
+"""A request in words, for the texts of errors: what was attempted, without values or secrets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    MxCommand,
+    MxCommandKind,
+    MxCommandRequest,
+)
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS
+
+from zb_mom_ww_mxgateway_wire.command import CommandSpec
+from zb_mom_ww_mxgateway_wire.fields import fields_of
+from zb_mom_ww_mxgateway_wire.message import Message
+
+#: Every command by its kind.
+BY_KIND: Final = {spec.kind: spec for spec in COMMANDS.values()}
+
+
+def spec_of(command: MxCommand) -> CommandSpec[Message, object] | None:
+    """The row of a command; None for a kind that the contract does not name."""
+    return BY_KIND.get(command.kind)
+
+
+def describe_command(command: MxCommand) -> str:
+    """A command such as ``write(server_handle=1, item_handle=2)``: handles and references only."""
+    spec = spec_of(command)
+    if spec is None:
+        return f"command {MxCommandKind(command.kind).name}"
+    payload: Message | None = getattr(command, spec.member)
+    parts: list[str] = []
+    if payload is None:
+        return f"{spec.name} without its payload"
+    for name, info in fields_of(spec.payload).items():
+        value = getattr(payload, name)
+        if info.repeated:
+            parts.append(f"{len(value)} {name}")
+        elif info.proto_type != "message" and not info.redact and payload.is_set(name):
+            parts.append(f"{name}={value!r}")
+    return f"{spec.name}({', '.join(parts)})"
+
+
+def describe_request(path: str, request: Message) -> str:
+    """A request such as ``advise(server_handle=1, item_handle=2) in session-…``."""
+    session_id: str = getattr(request, "session_id", "")
+    where = f" in {session_id}" if session_id else ""
+    if isinstance(request, MxCommandRequest) and request.command is not None:
+        return describe_command(request.command) + where
+    return path.rpartition("/")[2] + where

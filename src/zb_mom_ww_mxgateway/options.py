@@ -1,0 +1,85 @@
+"""How a client connects: one frozen dataclass, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .errors import MxGatewayArgumentError
+
+_SCHEMES = {"": None, "http": True, "https": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """Where the gateway is and how to talk to it.
+
+    Args:
+        endpoint: ``host:port``, ``[v6]:port``, or the same behind ``https://`` or ``http://``.
+        api_key: Sent with each call as ``authorization: Bearer …``; never shown by ``repr``.
+        plaintext: Talk without TLS. It has to be asked for, also for loopback and ``http://``.
+        ca_file: PEM file of the authorities to trust in place of the system's.
+        server_name_override: The name that the certificate must carry, if not the endpoint's.
+        connect_timeout: Seconds until a connection must stand.
+        call_timeout: Seconds for a call that answers once; streams have no limit.
+
+    Raises:
+        MxGatewayArgumentError: An option that cannot be, or two that contradict each other.
+    """
+
+    endpoint: str
+    api_key: str | None = field(default=None, repr=False)
+    plaintext: bool = False
+    ca_file: str | Path | None = None
+    server_name_override: str | None = None
+    connect_timeout: float = 10.0
+    call_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        scheme, host, port = self._parts()
+        if scheme and _SCHEMES[scheme] != self.plaintext:
+            raise MxGatewayArgumentError(
+                f"endpoint {self.endpoint!r} and plaintext={self.plaintext} contradict each other; "
+                "plaintext has to be asked for, and goes with http:// or no scheme"
+            )
+        if not host or port is None:
+            raise MxGatewayArgumentError(
+                f"endpoint {self.endpoint!r} is no host:port, such as localhost:5000"
+            )
+        if self.plaintext and (self.ca_file or self.server_name_override):
+            raise MxGatewayArgumentError(
+                "plaintext=True goes without ca_file and server_name_override, which are for TLS"
+            )
+        key = self.api_key
+        if key is not None and not (key.isascii() and key.isprintable() and " " not in key and key):
+            raise MxGatewayArgumentError(
+                "the API key is empty or holds characters that no key has (spaces, line ends); "
+                "check where it was read from"
+            )
+        for name in ("connect_timeout", "call_timeout"):
+            if not getattr(self, name) > 0:
+                raise MxGatewayArgumentError(f"{name} must be above 0 seconds")
+
+    def _parts(self) -> tuple[str, str, int | None]:
+        text = self.endpoint if "://" in self.endpoint else f"//{self.endpoint}"
+        try:
+            parts = urlsplit(text)
+            scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+        except ValueError:
+            scheme, host, port, parts = "", "", None, urlsplit("")
+        if scheme not in _SCHEMES or parts.path.strip("/") or parts.query or parts.username:
+            return "", "", None
+        return scheme, host, port
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host, without brackets."""
+        return self._parts()[1]
+
+    @property
+    def port(self) -> int:
+        """The endpoint's port."""
+        port = self._parts()[2]
+        assert port is not None
+        return port

@@ -1,0 +1,169 @@
+"""A session: every command of the contract as a method, its events, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    CloseSessionRequest,
+    MxCommand,
+    MxCommandKind,
+    MxCommandReply,
+    MxCommandRequest,
+    MxEvent,
+    MxValue,
+    OpenSessionReply,
+)
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.session import SessionCommands
+
+from zb_mom_ww_mxgateway_wire.command import CommandSpec, Payload, Result
+
+from .describe import describe_command
+from .errors import (
+    MxGatewayArgumentError,
+    MxGatewayMalformedReplyError,
+    MxGatewaySessionClosedError,
+    MxGatewaySessionNotFoundError,
+    check_protocol,
+)
+from .values import MxValueInput, to_mx_value
+
+if TYPE_CHECKING:
+    from .client import GatewayClient
+
+
+class Session(SessionCommands[MxValueInput]):
+    """An open session. ``GatewayClient.open_session`` makes one; ``async with`` closes it.
+
+    Its methods are the contract's commands: they take plain Python values, return what the reply
+    carries, and raise ``MxAccessError`` for what MXAccess refuses. Handles are valid in this
+    session alone.
+    """
+
+    def __init__(self, client: GatewayClient, reply: OpenSessionReply) -> None:
+        self._client = client
+        self._reply = reply
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The gateway's id of this session."""
+        return self._reply.session_id
+
+    @property
+    def open_reply(self) -> OpenSessionReply:
+        """What the gateway said when it opened the session."""
+        return self._reply
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closing is not None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.session_id}{' closed' if self.closed else ''}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            await self.close()
+            return
+        try:
+            await self.close()
+        except Exception as second:
+            # The first error is the one to see.
+            error.add_note(f"closing {self.session_id} failed too: {second}")
+
+    async def close(self) -> None:
+        """Close the session at the gateway: un-advise, remove items, unregister.
+
+        Safe to call again and from several tasks: there is one close, and all wait for it. A
+        session that the gateway has forgotten counts as closed.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        request = CloseSessionRequest(session_id=self.session_id, client_correlation_id=_new_id())
+        try:
+            await self._client.close_session_raw(request)
+        except MxGatewaySessionNotFoundError:
+            return
+
+    async def invoke(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
+        """Run a command; raise for every failure, of gateway and of MXAccess.
+
+        Raises:
+            MxAccessError: MXAccess refused it; the raw reply is in ``reply``.
+        """
+        reply = await self.invoke_raw(command, correlation_id=correlation_id)
+        check_protocol(
+            reply, attempted=self._attempted(command), session_id=self.session_id, mxaccess=True
+        )
+        return reply
+
+    async def invoke_raw(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
+        """Run a command; a failure of MXAccess stays in the reply, for the caller to look at."""
+        if self.closed:
+            raise MxGatewaySessionClosedError(
+                f"{self._attempted(command)}: this session was closed; open a new one",
+                session_id=self.session_id,
+            )
+        return await self._client.invoke_raw(
+            MxCommandRequest(
+                session_id=self.session_id,
+                client_correlation_id=correlation_id or _new_id(),
+                command=command,
+            )
+        )
+
+    def stream_events(self, *, after_worker_sequence: int = 0) -> AsyncIterator[MxEvent]:
+        """The session's events, in the order raised, until the session ends.
+
+        Args:
+            after_worker_sequence: Resume behind this event; 0 starts with what is queued.
+        """
+        return self._client.stream_events(
+            self.session_id, after_worker_sequence=after_worker_sequence
+        )
+
+    async def _command(
+        self, spec: CommandSpec[Payload, Result], payload: Payload, correlation_id: str
+    ) -> Result:
+        command = MxCommand(kind=MxCommandKind(spec.kind))
+        setattr(command, spec.member, payload)
+        count = spec.item_count(payload)
+        if count > spec.max_items:
+            raise MxGatewayArgumentError(
+                f"{self._attempted(command)}: {count} {spec.bulk_field} are more than the "
+                f"{spec.max_items} that one command takes; split them. Nothing was sent"
+            )
+        reply = await self.invoke(command, correlation_id=correlation_id)
+        result = getattr(reply, spec.reply_member) if spec.reply_member else None
+        if not isinstance(result, spec.reply):
+            raise MxGatewayMalformedReplyError(
+                f"{self._attempted(command)}: the reply says OK and lacks its {spec.reply_member}"
+            )
+        return result
+
+    def _value(self, value: MxValueInput) -> MxValue:
+        return to_mx_value(value)
+
+    def _attempted(self, command: MxCommand) -> str:
+        return f"{describe_command(command)} in {self.session_id} at {self._client.endpoint}"
+
+
+def _new_id() -> str:
+    return uuid4().hex

@@ -1,0 +1,1 @@
+"""Tests of the generator, and its awkward fragments of contracts."""

@@ -1,0 +1,118 @@
+"""The contracts that tests run over: the real one, and the fragments, generated once per session.
+
+Each of their messages comes as a pair: our generated class, and google.protobuf's for the same descriptor.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from google.protobuf import message_factory
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message as GoogleMessage
+from zb_mom_ww_mxgateway_wire.fields import REGISTRY
+from zb_mom_ww_mxgateway_wire.message import Message
+
+from codegen.generate import render_contract, write
+
+PROJECT = Path(__file__).parent.parent
+PROTO = PROJECT / "proto"
+FRAGMENTS = Path(__file__).parent / "codegen" / "fragments"
+REAL = "zb_mom_ww_mxgateway_contracts"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One message of a contract: our class, and google.protobuf's."""
+
+    ours: type[Message]
+    google: type[GoogleMessage]
+
+    @property
+    def name(self) -> str:
+        return self.ours.__proto_name__
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A generated package, its folder, its descriptors in a pool of their own, and its messages."""
+
+    root: str
+    folder: Path
+    pool: DescriptorPool
+    pairs: dict[str, Pair]
+
+    def __getitem__(self, name: str) -> Pair:
+        return self.pairs[name]
+
+
+def descriptor_set(folder: Path) -> FileDescriptorSet:
+    """The descriptor set that the package in ``folder`` was generated from."""
+    return FileDescriptorSet.FromString((folder / "contract.binpb").read_bytes())
+
+
+def load(root: str) -> Contract:
+    """Import the generated package ``root``, all of it, and pair its messages."""
+    package = importlib.import_module(root)
+    assert package.__file__ is not None
+    folder = Path(package.__file__).parent
+    for path in sorted(folder.glob("*/__init__.py")):
+        importlib.import_module(f"{root}.{path.parent.name}")
+    files = descriptor_set(folder).file
+    pool = DescriptorPool()
+    for file in files:
+        pool.Add(file)
+    pairs = {
+        descriptor.full_name: Pair(
+            REGISTRY[root, descriptor.full_name], message_factory.GetMessageClass(descriptor)
+        )
+        for file in files
+        if file.syntax == "proto3"
+        for descriptor in _messages(pool.FindFileByName(file.name).message_types_by_name.values())
+    }
+    return Contract(root, folder, pool, pairs)
+
+
+def _messages(descriptors: Iterator[Descriptor]) -> Iterator[Descriptor]:
+    for descriptor in descriptors:
+        if not descriptor.GetOptions().map_entry:
+            yield descriptor
+            yield from _messages(descriptor.nested_types)
+
+
+def generate(proto_dir: Path, out: Path) -> Contract:
+    """Generate the package of ``proto_dir`` below ``out`` and load it."""
+    root, files = render_contract(proto_dir)
+    write(files, root, out)
+    sys.path.insert(0, str(out))
+    importlib.invalidate_caches()
+    return load(root)
+
+
+@cache
+def real() -> Contract:
+    """The contract of the gateway."""
+    return load(REAL)
+
+
+@cache
+def fragments() -> Contract:
+    """One package for each awkward case, generated for this session."""
+    folder = tempfile.mkdtemp(prefix="fragments-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return generate(FRAGMENTS, Path(folder))
+
+
+def all_pairs() -> list[Pair]:
+    """Every message of both contracts."""
+    return [*fragments().pairs.values(), *real().pairs.values()]
