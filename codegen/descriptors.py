@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import cast
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc  # pyright: ignore[reportMissingTypeStubs]
@@ -20,7 +21,7 @@ from grpc_tools import protoc  # pyright: ignore[reportMissingTypeStubs]
 from .errors import CodegenError
 
 # grpcio-tools carries no types.
-_protoc: Callable[[list[str]], int] = protoc.main  # pyright: ignore[reportUnknownMemberType]
+_protoc = cast("Callable[[list[str]], int]", getattr(protoc, "main"))  # noqa: B009
 
 #: A path of field numbers and indexes from the file to an element, as protoc counts them.
 ElementPath = tuple[int, ...]

@@ -23,6 +23,7 @@ _TEMPLATES: Final = Path(__file__).parent.parent / "templates"
 _STDLIB: Final[Mapping[str, str]] = {
     "ABC": "abc",
     "abstractmethod": "abc",
+    "AsyncGenerator": "collections.abc",
     "AsyncIterator": "collections.abc",
     "Iterable": "collections.abc",
     "Mapping": "collections.abc",

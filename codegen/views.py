@@ -527,7 +527,7 @@ class Views:
             prefix="" if method.server_streaming else "async ",
             parameter="requests" if method.client_streaming else "request",
             parameter_type=f"AsyncIterator[{request}]" if method.client_streaming else request,
-            returns=f"AsyncIterator[{reply}]" if method.server_streaming else reply,
+            returns=f"AsyncGenerator[{reply}, None]" if method.server_streaming else reply,
             call=call if method.server_streaming else f"await {call}",
         )
 

@@ -1,4 +1,4 @@
-"""Hypothesis profiles: ``default`` for every run, ``deep`` (HYPOTHESIS_PROFILE=deep) for a long one."""
+"""Hypothesis profiles: ``default``, and ``deep`` (HYPOTHESIS_PROFILE=deep) for a long run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ settings.register_profile(
 )
 settings.register_profile(
     "deep",
-    max_examples=400,
+    max_examples=150,
     deadline=None,
     derandomize=_CI,
     suppress_health_check=_SLOW_TO_START,

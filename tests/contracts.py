@@ -1,6 +1,6 @@
 """The contracts that tests run over: the real one, and the fragments, generated once per session.
 
-Each of their messages comes as a pair: our generated class, and google.protobuf's for the same descriptor.
+Each of their messages comes as a pair: our class, and google.protobuf's for the same descriptor.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message as GoogleMessage
-from zb_mom_ww_mxgateway_wire.fields import REGISTRY
-from zb_mom_ww_mxgateway_wire.message import Message
 
 from codegen.generate import render_contract, write
+from zb_mom_ww_mxgateway_wire.fields import REGISTRY
+from zb_mom_ww_mxgateway_wire.message import Message
 
 PROJECT = Path(__file__).parent.parent
 PROTO = PROJECT / "proto"
@@ -37,6 +38,7 @@ class Pair:
 
     ours: type[Message]
     google: type[GoogleMessage]
+    pool: DescriptorPool
 
     @property
     def name(self) -> str:
@@ -54,6 +56,10 @@ class Contract:
 
     def __getitem__(self, name: str) -> Pair:
         return self.pairs[name]
+
+    def module(self, name: str) -> Any:
+        """A module of the generated package, such as ``fragments_maps.messages``."""
+        return importlib.import_module(f"{self.root}.{name}")
 
 
 def descriptor_set(folder: Path) -> FileDescriptorSet:
@@ -74,7 +80,7 @@ def load(root: str) -> Contract:
         pool.Add(file)
     pairs = {
         descriptor.full_name: Pair(
-            REGISTRY[root, descriptor.full_name], message_factory.GetMessageClass(descriptor)
+            REGISTRY[root, descriptor.full_name], message_factory.GetMessageClass(descriptor), pool
         )
         for file in files
         if file.syntax == "proto3"

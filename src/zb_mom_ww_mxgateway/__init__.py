@@ -107,7 +107,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import (
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import (
     MAX_BULK_ITEMS as MAX_BULK_ITEMS,
 )
-
 from zb_mom_ww_mxgateway_wire.codec import (
     DecodeError as DecodeError,
 )

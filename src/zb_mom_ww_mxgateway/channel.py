@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -91,7 +91,7 @@ class GatewayChannel:
         *,
         timeout: float | None,
         metadata: Metadata | None,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Send one message and yield those that answer it."""
         with self._call(method, request, timeout) as (_, body):
             async with self._open(method, timeout, metadata) as stream:
@@ -124,7 +124,7 @@ class GatewayChannel:
         *,
         timeout: float | None,
         metadata: Metadata | None,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Send messages and yield those that answer, each at its own pace."""
         attempted = f"{method.path.rpartition('/')[2]} at {self._options.endpoint}"
         with _mapped(attempted, timeout):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +128,10 @@ class GatewayClient:
             )
         return Session(self, reply)
 
+    def session(self, session_id: str) -> Session:
+        """A session that was opened elsewhere with the same API key; nothing is sent."""
+        return Session(self, OpenSessionReply(session_id=session_id))
+
     async def open_session_raw(self, request: OpenSessionRequest) -> OpenSessionReply:
         """Open a session and return the reply as it is."""
         reply = await self._stub.open_session(request)
@@ -157,7 +161,7 @@ class GatewayClient:
 
     def stream_events(
         self, session_id: str, *, after_worker_sequence: int = 0
-    ) -> AsyncIterator[MxEvent]:
+    ) -> AsyncGenerator[MxEvent, None]:
         """The events of a session, in the order raised, until the session ends.
 
         Args:
@@ -168,6 +172,6 @@ class GatewayClient:
             StreamEventsRequest(session_id=session_id, after_worker_sequence=after_worker_sequence)
         )
 
-    def stream_events_raw(self, request: StreamEventsRequest) -> AsyncIterator[MxEvent]:
+    def stream_events_raw(self, request: StreamEventsRequest) -> AsyncGenerator[MxEvent, None]:
         """The events of a session for a request as it is."""
         return self._stub.stream_events(request)

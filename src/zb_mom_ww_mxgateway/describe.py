@@ -10,7 +10,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommandRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS
-
 from zb_mom_ww_mxgateway_wire.command import CommandSpec
 from zb_mom_ww_mxgateway_wire.fields import fields_of
 from zb_mom_ww_mxgateway_wire.message import Message

@@ -29,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from grpclib.const import Status
+
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommandReply,
     MxStatusCategory,

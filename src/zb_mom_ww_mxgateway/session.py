@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -19,10 +19,10 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     OpenSessionReply,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.session import SessionCommands
-
 from zb_mom_ww_mxgateway_wire.command import CommandSpec, Payload, Result
+from zb_mom_ww_mxgateway_wire.message import Message
 
-from .describe import describe_command
+from .describe import describe_command, spec_of
 from .errors import (
     MxGatewayArgumentError,
     MxGatewayMalformedReplyError,
@@ -106,12 +106,20 @@ class Session(SessionCommands[MxValueInput]):
         """Run a command; raise for every failure, of gateway and of MXAccess.
 
         Raises:
+            MxGatewayArgumentError: More entries than one command takes; nothing was sent.
             MxAccessError: MXAccess refused it; the raw reply is in ``reply``.
+            MxGatewayMalformedReplyError: The reply says OK and lacks the command's payload.
         """
+        attempted = self._attempted(command)
+        spec = spec_of(command)
+        if spec is not None:
+            _check_bulk(spec, command, attempted)
         reply = await self.invoke_raw(command, correlation_id=correlation_id)
-        check_protocol(
-            reply, attempted=self._attempted(command), session_id=self.session_id, mxaccess=True
-        )
+        check_protocol(reply, attempted=attempted, session_id=self.session_id, mxaccess=True)
+        if spec is not None and spec.reply_member and getattr(reply, spec.reply_member) is None:
+            raise MxGatewayMalformedReplyError(
+                f"{attempted}: the reply says OK and lacks its {spec.reply_member}"
+            )
         return reply
 
     async def invoke_raw(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
@@ -129,8 +137,11 @@ class Session(SessionCommands[MxValueInput]):
             )
         )
 
-    def stream_events(self, *, after_worker_sequence: int = 0) -> AsyncIterator[MxEvent]:
+    def stream_events(self, *, after_worker_sequence: int = 0) -> AsyncGenerator[MxEvent, None]:
         """The session's events, in the order raised, until the session ends.
+
+        Close it (``contextlib.aclosing``) to end the stream at once; leaving the loop and dropping
+        it does the same a little later.
 
         Args:
             after_worker_sequence: Resume behind this event; 0 starts with what is queued.
@@ -144,18 +155,9 @@ class Session(SessionCommands[MxValueInput]):
     ) -> Result:
         command = MxCommand(kind=MxCommandKind(spec.kind))
         setattr(command, spec.member, payload)
-        count = spec.item_count(payload)
-        if count > spec.max_items:
-            raise MxGatewayArgumentError(
-                f"{self._attempted(command)}: {count} {spec.bulk_field} are more than the "
-                f"{spec.max_items} that one command takes; split them. Nothing was sent"
-            )
         reply = await self.invoke(command, correlation_id=correlation_id)
         result = getattr(reply, spec.reply_member) if spec.reply_member else None
-        if not isinstance(result, spec.reply):
-            raise MxGatewayMalformedReplyError(
-                f"{self._attempted(command)}: the reply says OK and lacks its {spec.reply_member}"
-            )
+        assert isinstance(result, spec.reply)  # invoke made sure
         return result
 
     def _value(self, value: MxValueInput) -> MxValue:
@@ -163,6 +165,16 @@ class Session(SessionCommands[MxValueInput]):
 
     def _attempted(self, command: MxCommand) -> str:
         return f"{describe_command(command)} in {self.session_id} at {self._client.endpoint}"
+
+
+def _check_bulk(spec: CommandSpec[Message, object], command: MxCommand, attempted: str) -> None:
+    payload: Message | None = getattr(command, spec.member)
+    count = spec.item_count(payload) if payload is not None else 0
+    if count > spec.max_items:
+        raise MxGatewayArgumentError(
+            f"{attempted}: {count} {spec.bulk_field} are more than the {spec.max_items} that one "
+            "command takes; split them. Nothing was sent"
+        )
 
 
 def _new_id() -> str:

@@ -68,7 +68,8 @@ def guarded(name: str, decode: Decoder[_M], data: bytes, into: _M | None = None)
 def read_varint(data: bytes, pos: int, first: int) -> tuple[int, int]:
     """Finish a varint whose first byte, already read, was ``first`` (> 127).
 
-    Returns the unsigned 64-bit value and the position after it.
+    Returns the unsigned 64-bit value and the position after it. Bits beyond the 64th, which only
+    a tenth byte can bring, are dropped, as every protobuf implementation does.
     """
     byte = data[pos]
     if byte < 0x80:
@@ -78,10 +79,7 @@ def read_varint(data: bytes, pos: int, first: int) -> tuple[int, int]:
         pos += 1
         byte = data[pos]
         if byte < 0x80:
-            value |= byte << shift
-            if value > _MAX_UINT64:
-                raise DecodeError("a varint is longer than 64 bits")
-            return value, pos + 1
+            return (value | byte << shift) & _MAX_UINT64, pos + 1
         value |= (byte & 0x7F) << shift
     raise DecodeError("a varint is longer than 10 bytes")
 
@@ -94,16 +92,22 @@ def read_tag(data: bytes, pos: int, first: int) -> tuple[int, int]:
     return tag, end
 
 
+def read_size(data: bytes, pos: int, first: int) -> tuple[int, int]:
+    """Finish a length of more than one byte; at most five bytes."""
+    size, end = read_varint(data, pos, first)
+    if end - pos > 4:
+        raise DecodeError("a length is longer than 5 bytes")
+    return size, end
+
+
 def skip(data: bytes, pos: int, tag: int, depth: int) -> int:
     """The position after an unknown field whose tag was just read."""
     wire_type = tag & 7
     if not 0 < tag >> 3 <= _MAX_FIELD_NUMBER:
         raise DecodeError("a field number is out of range")
     if wire_type == 0:
-        while data[pos] > 0x7F:
-            pos += 1
-        # Validated by the reader of known fields; here only its length matters.
-        return pos + 1
+        first = data[pos]
+        return read_varint(data, pos + 1, first)[1] if first > 0x7F else pos + 1
     if wire_type == 1:
         stop = pos + 8
     elif wire_type == 5:
@@ -112,7 +116,7 @@ def skip(data: bytes, pos: int, tag: int, depth: int) -> int:
         size = data[pos]
         pos += 1
         if size > 0x7F:
-            size, pos = read_varint(data, pos, size)
+            size, pos = read_size(data, pos, size)
         stop = pos + size
     elif wire_type == 3:
         return _skip_group(data, pos, tag >> 3, depth + 1)

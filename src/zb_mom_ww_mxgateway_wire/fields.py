@@ -21,8 +21,8 @@ KEY: Final = "wire"
 class FieldInfo:
     """One field of a message.
 
-    ``proto_type`` is ``int32`` … ``bytes``, ``enum`` or ``message``; for a map it is the type of the
-    values and ``key_type`` that of the keys. ``type_of`` gives the class of an enum or
+    ``proto_type`` is ``int32`` … ``bytes``, ``enum`` or ``message``; for a map it is the values'
+    type and ``key_type`` that of the keys. ``type_of`` gives the class of an enum or
     a message. ``presence`` is true where unset reads as None.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -41,7 +41,8 @@ class Method(Generic[Request, Reply]):
 class Transport(Protocol):
     """What a generated client stub calls: one method for each way of streaming.
 
-    ``timeout`` is in seconds and covers the whole call; None leaves it to the transport.
+    ``timeout`` is in seconds and covers the whole call; None leaves it to the transport. Closing
+    what a streaming call returned (``aclose``, ``contextlib.aclosing``) ends the call.
     """
 
     async def unary_unary(
@@ -62,7 +63,7 @@ class Transport(Protocol):
         *,
         timeout: float | None,
         metadata: Metadata | None,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Send one message and yield those that answer it."""
         ...
 
@@ -84,7 +85,7 @@ class Transport(Protocol):
         *,
         timeout: float | None,
         metadata: Metadata | None,
-    ) -> AsyncIterator[Reply]:
+    ) -> AsyncGenerator[Reply, None]:
         """Send messages and yield those that answer, each at its own pace."""
         ...
 

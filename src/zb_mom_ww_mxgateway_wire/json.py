@@ -138,7 +138,8 @@ def float_to_json(value: float, *, short: bool = False) -> JsonValue:
             rounded = float(f"{value:.{digits}g}")
             if abs(rounded) <= _FLOAT_MAX and struct.pack("<f", rounded) == exact:
                 return rounded
-        value = float(f"{value:.9g}")
+        rounded = float(f"{value:.9g}")
+        return rounded if abs(rounded) <= _FLOAT_MAX else value
     return value
 
 
@@ -208,11 +209,10 @@ def from_json_value(
 
 
 def _names(message: type[Message]) -> dict[str, tuple[str, FieldInfo]]:
-    names: dict[str, tuple[str, FieldInfo]] = {}
-    for name, info in fields_of(message).items():
-        names[info.proto_name] = (name, info)
-        names[info.json_name] = (name, info)
-    return names
+    """Fields by what JSON may call them; where two share a name, it is the JSON name that counts."""
+    infos = fields_of(message)
+    names = {info.proto_name: (name, info) for name, info in infos.items()}
+    return names | {info.json_name: (name, info) for name, info in infos.items()}
 
 
 def _field_from_json(

@@ -121,7 +121,9 @@ class Message(_Base):
     __reduce__ = object.__reduce__
 
     @classmethod
-    def __bind__(cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]) -> None:
+    def __bind__(
+        cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]
+    ) -> None:
         """Tie the class to its name in the contract and to its codec; generated code does this."""
         cls.__proto_name__ = proto_name
         cls._encode = staticmethod(encode)
@@ -290,7 +292,9 @@ class OneofMessage(Message):
     _siblings: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
-    def __bind__(cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]) -> None:
+    def __bind__(
+        cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]
+    ) -> None:
         """As for every message; oneof members learn which others they exclude."""
         super().__bind__(proto_name, encode, decode)
         infos = fields_of(cls)

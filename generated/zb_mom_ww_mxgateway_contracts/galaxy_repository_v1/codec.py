@@ -9,6 +9,7 @@ from zb_mom_ww_mxgateway_wire.codec import (
     MAX_DEPTH,
     new,
     pack,
+    read_size,
     read_tag,
     read_varint,
     sequence,
@@ -194,7 +195,7 @@ def decode_get_last_deploy_time_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -299,7 +300,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -318,7 +319,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -331,7 +332,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -344,7 +345,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -356,7 +357,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -372,7 +373,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -382,7 +383,7 @@ def decode_discover_hierarchy_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -456,7 +457,7 @@ def decode_discover_hierarchy_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -466,7 +467,7 @@ def decode_discover_hierarchy_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -523,7 +524,7 @@ def decode_watch_deploy_events_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -597,7 +598,7 @@ def decode_deploy_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -609,7 +610,7 @@ def decode_deploy_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -727,7 +728,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -740,7 +741,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -759,7 +760,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -769,7 +770,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -785,7 +786,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -795,7 +796,7 @@ def decode_browse_children_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -873,7 +874,7 @@ def decode_browse_children_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -883,7 +884,7 @@ def decode_browse_children_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -899,7 +900,7 @@ def decode_browse_children_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -987,7 +988,7 @@ def decode_galaxy_object(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -997,7 +998,7 @@ def decode_galaxy_object(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1007,7 +1008,7 @@ def decode_galaxy_object(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1041,7 +1042,7 @@ def decode_galaxy_object(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1051,7 +1052,7 @@ def decode_galaxy_object(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1125,7 +1126,7 @@ def decode_galaxy_attribute(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1135,7 +1136,7 @@ def decode_galaxy_attribute(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1151,7 +1152,7 @@ def decode_galaxy_attribute(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()

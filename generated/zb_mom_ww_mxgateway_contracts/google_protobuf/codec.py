@@ -12,6 +12,7 @@ from zb_mom_ww_mxgateway_wire.codec import (
     new,
     read_double,
     read_float,
+    read_size,
     read_tag,
     read_varint,
     skip,
@@ -398,7 +399,7 @@ def decode_string_value(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -442,7 +443,7 @@ def decode_bytes_value(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()

@@ -11,6 +11,7 @@ from zb_mom_ww_mxgateway_wire.codec import (
     pack,
     read_double,
     read_float,
+    read_size,
     read_tag,
     read_varint,
     sequence,
@@ -208,7 +209,7 @@ def decode_open_session_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -218,7 +219,7 @@ def decode_open_session_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -228,7 +229,7 @@ def decode_open_session_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -306,7 +307,7 @@ def decode_open_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -316,7 +317,7 @@ def decode_open_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -338,7 +339,7 @@ def decode_open_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -348,7 +349,7 @@ def decode_open_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -360,7 +361,7 @@ def decode_open_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -417,7 +418,7 @@ def decode_close_session_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -427,7 +428,7 @@ def decode_close_session_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -479,7 +480,7 @@ def decode_close_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -495,7 +496,7 @@ def decode_close_session_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -546,7 +547,7 @@ def decode_stream_events_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -605,7 +606,7 @@ def decode_protocol_status(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -655,7 +656,7 @@ def decode_mx_command_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -665,7 +666,7 @@ def decode_mx_command_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -675,7 +676,7 @@ def decode_mx_command_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -918,7 +919,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -932,7 +933,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -946,7 +947,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -960,7 +961,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -974,7 +975,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -988,7 +989,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1002,7 +1003,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1016,7 +1017,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1032,7 +1033,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1048,7 +1049,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1064,7 +1065,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1078,7 +1079,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1092,7 +1093,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1106,7 +1107,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1120,7 +1121,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1136,7 +1137,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1152,7 +1153,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1168,7 +1169,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1184,7 +1185,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1200,7 +1201,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1216,7 +1217,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1232,7 +1233,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1248,7 +1249,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1264,7 +1265,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1280,7 +1281,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1296,7 +1297,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1312,7 +1313,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1328,7 +1329,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1344,7 +1345,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1360,7 +1361,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1374,7 +1375,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1388,7 +1389,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1404,7 +1405,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1420,7 +1421,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1434,7 +1435,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1448,7 +1449,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1464,7 +1465,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1480,7 +1481,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1496,7 +1497,7 @@ def decode_mx_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1546,7 +1547,7 @@ def decode_register_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1639,7 +1640,7 @@ def decode_add_item_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1695,7 +1696,7 @@ def decode_add_item2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1705,7 +1706,7 @@ def decode_add_item2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1961,7 +1962,7 @@ def decode_add_buffered_item_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1971,7 +1972,7 @@ def decode_add_buffered_item_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2187,7 +2188,7 @@ def decode_write_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2261,7 +2262,7 @@ def decode_write2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2271,7 +2272,7 @@ def decode_write2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2359,7 +2360,7 @@ def decode_write_secured_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2444,7 +2445,7 @@ def decode_write_secured2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2454,7 +2455,7 @@ def decode_write_secured2_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2512,7 +2513,7 @@ def decode_authenticate_user_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2522,7 +2523,7 @@ def decode_authenticate_user_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2577,7 +2578,7 @@ def decode_archestr_a_user_to_id_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2634,7 +2635,7 @@ def decode_add_item_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2693,7 +2694,7 @@ def decode_advise_item_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2758,7 +2759,7 @@ def decode_remove_item_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2823,7 +2824,7 @@ def decode_un_advise_item_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2888,7 +2889,7 @@ def decode_subscribe_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -2947,7 +2948,7 @@ def decode_unsubscribe_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3016,7 +3017,7 @@ def decode_subscribe_alarms_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3032,7 +3033,7 @@ def decode_subscribe_alarms_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3042,7 +3043,7 @@ def decode_subscribe_alarms_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3133,7 +3134,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3143,7 +3144,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3153,7 +3154,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3163,7 +3164,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3173,7 +3174,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3183,7 +3184,7 @@ def decode_alarm_subtag_target(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3308,7 +3309,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3318,7 +3319,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3328,7 +3329,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3338,7 +3339,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3348,7 +3349,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3358,7 +3359,7 @@ def decode_acknowledge_alarm_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3404,7 +3405,7 @@ def decode_query_active_alarms_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3471,7 +3472,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3481,7 +3482,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3491,7 +3492,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3501,7 +3502,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3511,7 +3512,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3521,7 +3522,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3531,7 +3532,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3541,7 +3542,7 @@ def decode_acknowledge_alarm_by_name_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3598,7 +3599,7 @@ def decode_write_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3654,7 +3655,7 @@ def decode_write_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3717,7 +3718,7 @@ def decode_write2_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3776,7 +3777,7 @@ def decode_write2_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3786,7 +3787,7 @@ def decode_write2_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3853,7 +3854,7 @@ def decode_write_secured_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3926,7 +3927,7 @@ def decode_write_secured_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -3987,7 +3988,7 @@ def decode_write_secured2_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4065,7 +4066,7 @@ def decode_write_secured2_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4075,7 +4076,7 @@ def decode_write_secured2_bulk_entry(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4135,7 +4136,7 @@ def decode_read_bulk_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4185,7 +4186,7 @@ def decode_ping_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4340,7 +4341,7 @@ def decode_shutdown_worker_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4537,7 +4538,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4547,7 +4548,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4563,7 +4564,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4581,7 +4582,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4591,7 +4592,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4601,7 +4602,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4611,7 +4612,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4625,7 +4626,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4639,7 +4640,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4653,7 +4654,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4669,7 +4670,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4683,7 +4684,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4697,7 +4698,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4713,7 +4714,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4729,7 +4730,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4745,7 +4746,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4761,7 +4762,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4777,7 +4778,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4793,7 +4794,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4809,7 +4810,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4825,7 +4826,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4841,7 +4842,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4857,7 +4858,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4871,7 +4872,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4885,7 +4886,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4901,7 +4902,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4917,7 +4918,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4931,7 +4932,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4947,7 +4948,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -4963,7 +4964,7 @@ def decode_mx_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5175,7 +5176,7 @@ def decode_suspend_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5219,7 +5220,7 @@ def decode_activate_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5351,7 +5352,7 @@ def decode_bulk_subscribe_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5413,7 +5414,7 @@ def decode_subscribe_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5435,7 +5436,7 @@ def decode_subscribe_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5530,7 +5531,7 @@ def decode_query_active_alarms_reply_payload(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5578,7 +5579,7 @@ def decode_bulk_write_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5665,7 +5666,7 @@ def decode_bulk_write_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5675,7 +5676,7 @@ def decode_bulk_write_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5723,7 +5724,7 @@ def decode_bulk_read_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5809,7 +5810,7 @@ def decode_bulk_read_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5837,7 +5838,7 @@ def decode_bulk_read_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5853,7 +5854,7 @@ def decode_bulk_read_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5865,7 +5866,7 @@ def decode_bulk_read_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5875,7 +5876,7 @@ def decode_bulk_read_result(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5976,7 +5977,7 @@ def decode_get_worker_info_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5986,7 +5987,7 @@ def decode_get_worker_info_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -5996,7 +5997,7 @@ def decode_get_worker_info_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6044,7 +6045,7 @@ def decode_drain_events_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6185,7 +6186,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6207,7 +6208,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6223,7 +6224,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6235,7 +6236,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6251,7 +6252,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6263,7 +6264,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6281,7 +6282,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6291,7 +6292,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6301,7 +6302,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6317,7 +6318,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6333,7 +6334,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6349,7 +6350,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6365,7 +6366,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6381,7 +6382,7 @@ def decode_mx_event(data: bytes, pos: int, end: int, depth: int, into: MxEvent |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6546,7 +6547,7 @@ def decode_on_buffered_data_change_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6556,7 +6557,7 @@ def decode_on_buffered_data_change_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6566,7 +6567,7 @@ def decode_on_buffered_data_change_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6666,7 +6667,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6676,7 +6677,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6686,7 +6687,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6710,7 +6711,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6722,7 +6723,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6734,7 +6735,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6744,7 +6745,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6754,7 +6755,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6764,7 +6765,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6774,7 +6775,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6784,7 +6785,7 @@ def decode_on_alarm_transition_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6861,7 +6862,7 @@ def decode_on_alarm_provider_mode_changed_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -6871,7 +6872,7 @@ def decode_on_alarm_provider_mode_changed_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7020,7 +7021,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7036,7 +7037,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7091,7 +7092,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7104,7 +7105,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7120,7 +7121,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7134,7 +7135,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7147,7 +7148,7 @@ def decode_mx_value(data: bytes, pos: int, end: int, depth: int, into: MxValue |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7247,7 +7248,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7257,7 +7258,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7273,7 +7274,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7289,7 +7290,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7303,7 +7304,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7317,7 +7318,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7331,7 +7332,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7345,7 +7346,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7359,7 +7360,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7373,7 +7374,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7389,7 +7390,7 @@ def decode_mx_array(data: bytes, pos: int, end: int, depth: int, into: MxArray |
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7441,7 +7442,7 @@ def decode_bool_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7495,7 +7496,7 @@ def decode_int32_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7549,7 +7550,7 @@ def decode_int64_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7603,7 +7604,7 @@ def decode_float_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7654,7 +7655,7 @@ def decode_double_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7705,7 +7706,7 @@ def decode_string_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7755,7 +7756,7 @@ def decode_timestamp_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7805,7 +7806,7 @@ def decode_raw_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7871,7 +7872,7 @@ def decode_mx_sparse_array(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -7924,7 +7925,7 @@ def decode_mx_sparse_element(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8022,7 +8023,7 @@ def decode_mx_status_proxy(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8077,7 +8078,7 @@ def decode_acknowledge_alarm_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8087,7 +8088,7 @@ def decode_acknowledge_alarm_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8097,7 +8098,7 @@ def decode_acknowledge_alarm_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8107,7 +8108,7 @@ def decode_acknowledge_alarm_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8167,7 +8168,7 @@ def decode_acknowledge_alarm_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8177,7 +8178,7 @@ def decode_acknowledge_alarm_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8195,7 +8196,7 @@ def decode_acknowledge_alarm_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8205,7 +8206,7 @@ def decode_acknowledge_alarm_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8254,7 +8255,7 @@ def decode_stream_alarms_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8264,7 +8265,7 @@ def decode_stream_alarms_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8316,7 +8317,7 @@ def decode_query_active_alarms_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8326,7 +8327,7 @@ def decode_query_active_alarms_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8336,7 +8337,7 @@ def decode_query_active_alarms_request(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8402,7 +8403,7 @@ def decode_alarm_feed_message(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8427,7 +8428,7 @@ def decode_alarm_feed_message(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8443,7 +8444,7 @@ def decode_alarm_feed_message(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8547,7 +8548,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8557,7 +8558,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8567,7 +8568,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8589,7 +8590,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8601,7 +8602,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8613,7 +8614,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8623,7 +8624,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8633,7 +8634,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8643,7 +8644,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8653,7 +8654,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8663,7 +8664,7 @@ def decode_active_alarm_snapshot(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8746,7 +8747,7 @@ def decode_alarm_provider_status(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -8756,7 +8757,7 @@ def decode_alarm_provider_status(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()

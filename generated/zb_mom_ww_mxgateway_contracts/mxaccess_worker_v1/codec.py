@@ -8,6 +8,7 @@ from __future__ import annotations
 from zb_mom_ww_mxgateway_wire.codec import (
     MAX_DEPTH,
     new,
+    read_size,
     read_tag,
     read_varint,
     skip,
@@ -140,7 +141,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -156,7 +157,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -166,7 +167,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -180,7 +181,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -194,7 +195,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -208,7 +209,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -224,7 +225,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -240,7 +241,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -254,7 +255,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -270,7 +271,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -286,7 +287,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -300,7 +301,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -316,7 +317,7 @@ def decode_worker_envelope(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -376,7 +377,7 @@ def decode_gateway_hello(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -386,7 +387,7 @@ def decode_gateway_hello(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -445,7 +446,7 @@ def decode_worker_hello(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -461,7 +462,7 @@ def decode_worker_hello(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -525,7 +526,7 @@ def decode_worker_ready(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -535,7 +536,7 @@ def decode_worker_ready(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -545,7 +546,7 @@ def decode_worker_ready(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -601,7 +602,7 @@ def decode_worker_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -613,7 +614,7 @@ def decode_worker_command(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -670,7 +671,7 @@ def decode_worker_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -682,7 +683,7 @@ def decode_worker_command_reply(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -728,7 +729,7 @@ def decode_worker_cancel(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -778,7 +779,7 @@ def decode_worker_shutdown(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -790,7 +791,7 @@ def decode_worker_shutdown(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -837,7 +838,7 @@ def decode_worker_shutdown_ack(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -883,7 +884,7 @@ def decode_worker_event(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -966,7 +967,7 @@ def decode_worker_heartbeat(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -996,7 +997,7 @@ def decode_worker_heartbeat(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1061,7 +1062,7 @@ def decode_worker_fault(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()
@@ -1071,7 +1072,7 @@ def decode_worker_fault(
             size = data[pos]
             pos += 1
             if size > 127:
-                size, pos = read_varint(data, pos, size)
+                size, pos = read_size(data, pos, size)
             stop = pos + size
             if stop > end:
                 raise truncated()

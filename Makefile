@@ -1,0 +1,60 @@
+# Thin targets over `python -m …`. The first one that needs it makes .venv; nothing else is touched.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+PROTO_DIR ?= proto
+OUT ?= generated
+
+.PHONY: help demo test test-deep generate check watch lint types bench build clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PY) -c "open('$(READY)', 'w').close()"
+
+demo: $(READY) ## Show the main job against a simulator.
+	@$(PY) -m zb_mom_ww_mxgateway_cli demo
+
+test: $(READY) ## Run the tests.
+	$(PY) -m pytest
+
+test-deep: $(READY) ## Run the tests with many more examples.
+	HYPOTHESIS_PROFILE=deep $(PY) -m pytest -m ""
+
+generate: $(READY) ## Generate the package from PROTO_DIR into OUT.
+	$(PY) -m codegen generate --proto-dir $(PROTO_DIR) --out $(OUT)
+
+check: $(READY) ## Hold generated/ against the contract, the contract against its last release, and lint.
+	$(PY) -m codegen check --proto-dir $(PROTO_DIR) --out $(OUT)
+	$(PY) -m codegen breaking --proto-dir $(PROTO_DIR)
+	$(MAKE) --no-print-directory lint types
+
+lint: $(READY) ## Check style.
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types: $(READY) ## Check types with mypy and pyright, both strict.
+	$(PY) -m mypy
+	$(PY) -m pyright --pythonpath $(PY)
+
+watch: $(READY) ## Generate on every save.
+	$(PY) -m codegen watch --proto-dir $(PROTO_DIR) --out $(OUT)
+
+bench: $(READY) ## Measure the codec next to its peers.
+	$(PY) bench/codec.py
+
+build: $(READY) ## Build the wheel into dist/.
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what the targets made.
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis')]"

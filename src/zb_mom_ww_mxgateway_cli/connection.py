@@ -1,0 +1,117 @@
+"""The connection options that every command has which talks to a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
+
+DEFAULT_ENDPOINT: Final = "localhost:5000"
+ENDPOINT_VARIABLE: Final = "MXGATEWAY_ENDPOINT"
+API_KEY_VARIABLE: Final = "MXGATEWAY_API_KEY"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
+
+_OPTIONS: Final = (
+    click.option(
+        "--endpoint",
+        envvar=ENDPOINT_VARIABLE,
+        default=DEFAULT_ENDPOINT,
+        show_default=True,
+        show_envvar=True,
+        help="Gateway as host:port.",
+    ),
+    click.option(
+        "--api-key", help="API key. Other users of this machine may see it; prefer --api-key-env."
+    ),
+    click.option(
+        "--api-key-env",
+        metavar="NAME",
+        help=f"Environment variable that holds the API key.  [default: {API_KEY_VARIABLE}]",
+    ),
+    click.option("--plaintext", is_flag=True, help="Talk without TLS."),
+    click.option("--tls", is_flag=True, help="Talk with TLS (the default)."),
+    click.option("--ca-file", type=click.Path(), help="PEM file of authorities to trust."),
+    click.option("--server-name-override", help="Name that the certificate carries."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Seconds for one call; for a stream, until it ends.",
+    ),
+    json_option,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How this command connects, and how it prints."""
+
+    options: ClientOptions
+    timeout: float | None
+    as_json: bool
+
+    @asynccontextmanager
+    async def client(self) -> AsyncGenerator[GatewayClient, None]:
+        """A connected client."""
+        async with await GatewayClient.from_options(self.options) as client:
+            yield client
+
+
+def api_key_from(api_key: str | None, api_key_env: str | None) -> str | None:
+    """The key as given, or from the environment; a variable that was named has to be set."""
+    if api_key is not None and api_key_env is not None:
+        raise click.UsageError("--api-key and --api-key-env exclude each other")
+    if api_key is not None:
+        return api_key
+    key = os.environ.get(api_key_env or API_KEY_VARIABLE)
+    if api_key_env is not None and not key:
+        raise click.UsageError(f"--api-key-env: the environment variable {api_key_env} is not set")
+    return key or None
+
+
+def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int]:
+    """Add the connection options to an async command; it gets a ``Connection`` first."""
+
+    @wraps(command)
+    def run(
+        *,
+        endpoint: str,
+        api_key: str | None,
+        api_key_env: str | None,
+        plaintext: bool,
+        tls: bool,
+        ca_file: str | None,
+        server_name_override: str | None,
+        timeout: float | None,
+        as_json: bool,
+        **arguments: Any,
+    ) -> int:
+        if plaintext and tls:
+            raise click.UsageError("--plaintext and --tls exclude each other")
+        options = ClientOptions(
+            endpoint=endpoint,
+            api_key=api_key_from(api_key, api_key_env),
+            plaintext=plaintext,
+            ca_file=ca_file,
+            server_name_override=server_name_override,
+            **({} if timeout is None else {"call_timeout": timeout}),
+        )
+        connection = Connection(options, timeout, as_json)
+        return run_async(command(connection, **arguments))
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run
+
+
+def run_async(main: Coroutine[Any, Any, int | None]) -> int:
+    """Run a command to its end; its exit code."""
+    return asyncio.run(main) or 0

@@ -1,0 +1,222 @@
+"""Handle-level commands, built from ``COMMANDS``: what the contract has, the CLI has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import click
+
+from zb_mom_ww_mxgateway import COMMANDS, Duration, MxCommand, MxCommandKind, MxCommandReply
+from zb_mom_ww_mxgateway_wire.codec import DecodeError
+from zb_mom_ww_mxgateway_wire.command import CommandSpec, Param
+from zb_mom_ww_mxgateway_wire.enums import OpenEnum
+from zb_mom_ww_mxgateway_wire.fields import FieldInfo, fields_of
+from zb_mom_ww_mxgateway_wire.message import Message
+
+from .connection import Connection, connected
+from .output import OK, SOME_FAILED, emit
+from .values import TYPES, comma_list, parse_time, parse_value
+
+Spec = CommandSpec[Message, object]
+
+#: Flags that are shorter than their field's name, as every client of the gateway has them.
+_FLAGS: Final[Mapping[str, str]] = {
+    "item_definition": "item",
+    "tag_addresses": "items",
+    "timestamp_value": "timestamp",
+}
+_TYPE_OPTION: Final = click.option(
+    "--type", "value_type", type=click.Choice(list(TYPES)), required=True, help="Type of the value."
+)
+
+#: What fills one field of a payload from the parsed options.
+Fill = Callable[[dict[str, Any]], Any]
+
+
+def add_handle_commands(group: click.Group) -> None:
+    """Add one command for each of the contract's that ``group`` has not by hand."""
+    for spec in COMMANDS.values():
+        name = spec.name.replace("_", "-")
+        if name not in group.commands:
+            group.add_command(_command(name, spec))
+
+
+def _command(name: str, spec: Spec) -> click.Command:
+    options: list[Callable[[Any], Any]] = [
+        click.option("--session-id", required=True, help="Session that the command runs in.")
+    ]
+    fills: dict[str, Fill] = {}
+    infos = fields_of(spec.payload)
+    for param in spec.params:
+        made, fill = _param(param, infos[param.field])
+        options += [option for option in made if option not in options]
+        fills[param.field] = fill
+
+    async def run(connection: Connection, session_id: str, **arguments: Any) -> int:
+        payload = spec.payload(**{field: fill(arguments) for field, fill in fills.items()})
+        return await _invoke(connection, spec, session_id, payload)
+
+    command: Any = connected(run)
+    for option in reversed(options):
+        command = option(command)
+    return click.command(name, help=spec.doc)(command)
+
+
+def _param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+    """The options for one parameter, and what makes its field from them."""
+    if param.value:
+        return _value_param(param)
+    if info.repeated and info.proto_type == "message":
+        return _entries(param, info)
+    if info.redact:
+        text = f"{param.doc} Asked for when not given; prefer that."
+        options = _option(param, text, prompt=True, hide_input=True, prompt_required=True)
+        return [options], lambda given: given[param.name]
+    if info.repeated:
+        convert = int if info.proto_type != "string" else str
+        option = _option(param, f"{param.doc} Separated by commas.")
+        return [option], lambda given: _items(param, given[param.name], convert)
+    if info.proto_type == "message":
+        return _message_param(param, info)
+    if info.proto_type == "enum":
+        return _enum_param(param, info)
+    kind: Any = {"string": str, "bool": bool}.get(info.proto_type, int)
+    default = None if param.required else kind()
+    return [_option(param, param.doc, type=kind, default=default)], lambda g: g[param.name]
+
+
+def _flag(name: str) -> str:
+    return f"--{_FLAGS.get(name, name).replace('_', '-')}"
+
+
+def _option(param: Param, text: str, **more: Any) -> Callable[[Any], Any]:
+    required = param.required and "prompt" not in more
+    return click.option(_flag(param.name), param.name, required=required, help=text, **more)
+
+
+def _value_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
+    if param.name in _FLAGS:
+        return [_option(param, f"{param.doc} ISO 8601.")], lambda given: parse_time(
+            given[param.name]
+        )
+    option = _option(param, param.doc)
+    return [_TYPE_OPTION, option], lambda g: parse_value(g[param.name], g["value_type"])
+
+
+def _enum_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+    assert info.type_of is not None
+    enum = cast("type[OpenEnum]", info.type_of())
+    choice = click.Choice([member.name for member in enum], case_sensitive=False)
+    option = _option(
+        param, param.doc, type=choice, default=None if param.required else enum(0).name
+    )
+    return [option], lambda given: enum[given[param.name]]
+
+
+def _message_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+    assert info.type_of is not None
+    message = cast("type[Message]", info.type_of())
+    if message is Duration:
+        option = _option(param, f"{param.doc} In seconds.", type=float)
+        return [option], lambda given: _seconds(given[param.name])
+    option = _option(param, f"{param.doc} As ProtoJSON.")
+    return [option], lambda given: _proto_json(param, message, given[param.name])
+
+
+def _seconds(value: float | None) -> Duration | None:
+    return None if value is None else Duration.from_timedelta(timedelta(seconds=value))
+
+
+def _proto_json(param: Param, message: type[Message], text: str | None) -> Message | None:
+    if text is None:
+        return None
+    try:
+        return message.from_json(text)
+    except DecodeError as error:
+        raise click.UsageError(f"{_flag(param.name)}: {error}") from error
+
+
+def _items(param: Param, text: str | None, convert: Callable[[str], Any]) -> list[Any]:
+    if text is None:
+        return []
+    try:
+        return [convert(item) for item in comma_list(text)]
+    except ValueError as error:
+        raise click.UsageError(f"{_flag(param.name)}: not a comma list of numbers") from error
+
+
+def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+    """Entries of a bulk write: lists for the first field and the value, one of each of the rest."""
+    assert info.type_of is not None
+    message = cast("type[Message]", info.type_of())
+    fields = fields_of(message)
+    if "value" not in fields:
+        option = _option(param, f"{param.doc} As a ProtoJSON array.")
+        return [option], lambda given: _proto_json_array(param, message, given[param.name])
+    key, *others = [name for name in fields if name != "value"]
+    options = [
+        click.option(f"{_flag(key)}s", "keys", required=True, help="Handles, separated by commas."),
+        _TYPE_OPTION,
+        click.option("--values", required=True, help="As many values, separated by commas."),
+    ]
+    for name in others:
+        numeric = fields[name].proto_type != "message"
+        options.append(
+            click.option(
+                _flag(name),
+                name,
+                type=int if numeric else str,
+                default=0 if numeric and name == "user_id" else None,
+                required=name != "user_id",
+                help=f"One for all entries ({name}).",
+            )
+        )
+
+    def fill(given: dict[str, Any]) -> list[Message]:
+        handles = _items(param, given["keys"], int)
+        values = comma_list(given["values"])
+        if len(handles) != len(values):
+            raise click.UsageError(
+                f"{_flag(key)}s has {len(handles)} items and --values {len(values)}; "
+                "give as many of each"
+            )
+        shared = {
+            name: parse_time(given[name]) if fields[name].proto_type == "message" else given[name]
+            for name in others
+        }
+        return [
+            message(**{key: handle, "value": parse_value(text, given["value_type"]), **shared})
+            for handle, text in zip(handles, values, strict=True)
+        ]
+
+    return options, fill
+
+
+def _proto_json_array(param: Param, message: type[Message], text: str | None) -> list[Message]:
+    if text is None:
+        return []
+    try:
+        return [message.from_dict(item) for item in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(f"{_flag(param.name)}: {error}") from error
+
+
+async def _invoke(connection: Connection, spec: Spec, session_id: str, payload: Message) -> int:
+    async with connection.client() as client:
+        command = MxCommand(kind=MxCommandKind(spec.kind))
+        setattr(command, spec.member, payload)
+        reply = await client.session(session_id).invoke(command)
+    return _show(connection, spec, reply)
+
+
+def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
+    if spec.bulk_field is None or spec.reply_member is None:
+        emit(reply.to_dict(), as_json=connection.as_json)
+        return OK
+    results: list[Any] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
+    shown = [result.to_dict(include_default_values=True) for result in results]
+    emit(shown, as_json=connection.as_json)
+    return OK if all(result.was_successful for result in results) else SOME_FAILED

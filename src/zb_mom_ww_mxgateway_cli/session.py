@@ -1,0 +1,139 @@
+"""Commands about sessions as a whole: open, close, stream events, smoke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+
+import click
+
+from zb_mom_ww_mxgateway import (
+    CloseSessionRequest,
+    Duration,
+    MxEvent,
+    OpenSessionRequest,
+    Session,
+    from_mx_value,
+)
+
+from .connection import Connection, connected
+from .output import emit
+
+
+@click.command()
+@click.option("--client-session-name", default="mxgw-py", help="Label for people.")
+@click.option("--command-timeout", type=float, help="Seconds the gateway lets a command run.")
+@connected
+async def open_session(
+    connection: Connection, client_session_name: str, command_timeout: float | None
+) -> None:
+    """Open a session and leave it open; prints the reply."""
+    limit = None if command_timeout is None else timedelta(seconds=command_timeout)
+    request = OpenSessionRequest(
+        client_session_name=client_session_name,
+        command_timeout=None if limit is None else Duration.from_timedelta(limit),
+    )
+    async with connection.client() as client:
+        reply = await client.open_session_raw(request)
+    emit(reply.to_dict(), as_json=connection.as_json)
+
+
+@click.command()
+@click.option("--session-id", required=True, help="Session to close.")
+@connected
+async def close_session(connection: Connection, session_id: str) -> None:
+    """Close a session; prints the reply."""
+    async with connection.client() as client:
+        reply = await client.close_session_raw(CloseSessionRequest(session_id=session_id))
+    emit(reply.to_dict(), as_json=connection.as_json)
+
+
+@click.command()
+@click.option("--session-id", required=True, help="Session whose events to show.")
+@click.option("--max-events", type=click.IntRange(min=1), help="End after so many events.")
+@click.option(
+    "--after-worker-sequence",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Resume behind this event; 0 starts with what is queued.",
+)
+@connected
+async def stream_events(
+    connection: Connection, session_id: str, max_events: int | None, after_worker_sequence: int
+) -> None:
+    """Show a session's events until --max-events, --timeout or its end."""
+    shown: list[object] = []
+    async with connection.client() as client:
+        stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
+        async with aclosing(stream) as events:
+            async for event in _bounded(events, max_events, connection.timeout):
+                if connection.as_json:
+                    shown.append(event.to_dict())
+                else:
+                    click.echo(event_line(event))
+    if connection.as_json:
+        emit({"events": shown}, as_json=True)
+
+
+async def _bounded(
+    events: AsyncIterator[MxEvent], max_events: int | None, timeout: float | None
+) -> AsyncIterator[MxEvent]:
+    """``events`` up to a number or a time; running out of time is no error."""
+    loop = asyncio.get_running_loop()
+    deadline = None if timeout is None else loop.time() + timeout
+    left = max_events
+    while left is None or left > 0:
+        try:
+            async with asyncio.timeout_at(deadline):
+                event = await anext(events)
+        except (TimeoutError, StopAsyncIteration):
+            return
+        yield event
+        left = None if left is None else left - 1
+
+
+def event_line(event: MxEvent) -> str:
+    """An event as a line for people."""
+    time = event.source_timestamp or event.worker_timestamp
+    parts = [
+        str(event.worker_sequence),
+        "" if time is None else f"{time.to_datetime():%H:%M:%S.%f}"[:-3],
+        event.family.name,
+        f"item {event.item_handle}",
+    ]
+    if event.value is not None:
+        parts.append(f"= {from_mx_value(event.value)!r} (quality {event.quality})")
+    parts += [f"{status.category.name} {status.detail}" for status in event.statuses[:1]]
+    return "  ".join(part for part in parts if part)
+
+
+@click.command()
+@click.option("--item", required=True, help="Reference to add, such as Object.Attribute.")
+@click.option("--max-events", type=click.IntRange(min=1), default=1, help="Events to wait for.")
+@connected
+async def smoke(connection: Connection, item: str, max_events: int) -> None:
+    """Open, register, add, advise, see events, close: the shortest proof that a gateway works."""
+    async with (
+        connection.client() as client,
+        await client.open_session(client_session_name="mxgw-py smoke") as session,
+    ):
+        shown = await _smoke(session, item, max_events, connection.timeout)
+    emit(shown, as_json=connection.as_json)
+
+
+async def _smoke(
+    session: Session, item: str, max_events: int, timeout: float | None
+) -> dict[str, object]:
+    server_handle = await session.register("mxgw-py smoke")
+    item_handle = await session.add_item(server_handle, item)
+    await session.advise(server_handle, item_handle)
+    async with aclosing(session.stream_events()) as stream:
+        events = [event.to_dict() async for event in _bounded(stream, max_events, timeout or 15.0)]
+    return {
+        "events": events,
+        "itemHandle": item_handle,
+        "serverHandle": server_handle,
+        "sessionId": session.session_id,
+    }

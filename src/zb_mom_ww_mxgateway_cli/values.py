@@ -1,0 +1,71 @@
+"""Text from the command line as values: ``--type``, ``--value``, ``--timestamp``, comma lists."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Final
+
+import click
+
+from zb_mom_ww_mxgateway import MxDataType, MxValue, MxValueInput, to_mx_value
+
+_BOOLS: Final = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+
+
+def _bool(text: str) -> bool:
+    return _BOOLS[text.lower()]
+
+
+def _int(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(text)
+        return number
+
+    return parse
+
+
+def timestamp(text: str) -> datetime:
+    """ISO 8601 with an offset or Z; without one it is UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+#: What ``--type`` takes: how text becomes Python, and the data type where Python does not tell it.
+TYPES: Final[Mapping[str, tuple[Callable[[str], MxValueInput], MxDataType | None]]] = {
+    "bool": (_bool, None),
+    "int32": (_int(-(2**31), 2**31 - 1), None),
+    "int64": (_int(-(2**63), 2**63 - 1), None),
+    "float": (float, MxDataType.FLOAT),
+    "double": (float, MxDataType.DOUBLE),
+    "string": (str, None),
+    "time": (timestamp, None),
+}
+
+
+def parse_value(text: str, type_name: str) -> MxValue:
+    """``text`` as a value of that type; a usage error names the type, not the text."""
+    parse, data_type = TYPES[type_name]
+    try:
+        value = to_mx_value(parse(text), data_type=data_type)
+    except (ValueError, KeyError) as error:
+        raise click.UsageError(f"--value: not a {type_name}") from error
+    if type_name == "int64" and value.int32_value is not None:
+        value.variant_type, value.int64_value = "VT_I8", value.int32_value
+    return value
+
+
+def parse_time(text: str) -> MxValue:
+    """``--timestamp`` as a value."""
+    try:
+        return to_mx_value(timestamp(text))
+    except ValueError as error:
+        raise click.UsageError("--timestamp: not an ISO 8601 time") from error
+
+
+def comma_list(text: str) -> list[str]:
+    """The items of a comma list; quotes keep a comma inside an item."""
+    return [item.strip() for row in csv.reader([text], skipinitialspace=True) for item in row]

@@ -1,0 +1,23 @@
+"""``mxgw-py version``."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed
+
+import click
+
+from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION
+
+from .connection import json_option
+from .output import emit
+
+
+@click.command()
+@json_option
+def version(as_json: bool) -> None:
+    """Show the versions of this client and of the gateway protocol it speaks."""
+    shown = {
+        "client": installed("zb-mom-ww-mxgateway"),
+        "gatewayProtocolVersion": GATEWAY_PROTOCOL_VERSION,
+    }
+    emit(shown, as_json=as_json)
