@@ -1,4 +1,4 @@
-"""A gateway without Windows, System Platform or MXAccess: a real gRPC server with values in memory."""
+"""A gateway without Windows or System Platform: a real gRPC server with its galaxy in memory."""
 
 from .server import SimulatedGateway as SimulatedGateway
 

@@ -1,4 +1,4 @@
-"""API keys: who calls. Scopes and tag subtrees are not simulated yet; every key may do everything."""
+"""API keys: who calls. Scopes and tag subtrees are not simulated yet; a key may do everything."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ApiKeys:
         if not hmac.compare_digest(expected, self._digest(key)) or match is None:
             raise GRPCError(
                 Status.UNAUTHENTICATED,
-                "the call needs the metadata 'authorization: Bearer <API key>' with a valid API key",
+                "the call needs metadata 'authorization: Bearer <API key>' with a valid API key",
             )
         return key_id
 

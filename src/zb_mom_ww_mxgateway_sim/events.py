@@ -1,4 +1,4 @@
-"""Events of one session: making them, numbering them, keeping them, handing them to one subscriber."""
+"""Events of one session: made, numbered, kept, and handed to one subscriber."""
 
 from __future__ import annotations
 
@@ -99,9 +99,12 @@ class EventLog:
         return False
 
     def end(self, failure: GRPCError | None = None) -> None:
-        """Take no more events. A subscriber gets what is queued and then the end, or ``failure``."""
+        """Take no more events; a subscriber gets the queued ones and the end, or ``failure``."""
         if not self._ended:
             self._ended, self._failure = True, failure
+            self._ring.clear()
+            if self._subscriber is None:
+                self._queue.clear()
             self._wake.set()
 
     def drain(self, limit: int) -> list[MxEvent]:
@@ -113,7 +116,7 @@ class EventLog:
         """Become the one subscriber; ALREADY_EXISTS while there is another.
 
         Args:
-            after_sequence: The last event that the reader has; 0 for what is queued, without replay.
+            after_sequence: The last event that the reader has; 0 for the queued ones, no replay.
         """
         if self._subscriber is not None:
             raise GRPCError(

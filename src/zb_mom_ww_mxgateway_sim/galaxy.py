@@ -106,7 +106,7 @@ class Point:
 
 
 class Galaxy:
-    """Everything deployed. ``k`` counts the changes of the signals; ``now`` is the time of the last."""
+    """All that is deployed. ``k`` counts the changes of the signals; the last was at ``now``."""
 
     def __init__(self, *, seed: int, machines: int) -> None:
         self.k = 0

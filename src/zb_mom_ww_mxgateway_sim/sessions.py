@@ -127,7 +127,7 @@ class Session:
             item.advice.start(self.first_value_delay, self.cause)
 
     def close(self, failure: GRPCError | None = None) -> None:
-        """End the session; an event stream gets what is queued and then the end, or ``failure``."""
+        """End the session; an event stream gets what is queued and the end, or ``failure``."""
         if self.state is not SessionState.CLOSED:
             self._stop(SessionState.CLOSED)
             self.events.end(failure)

@@ -20,7 +20,7 @@ SECURED_WRITE_REQUIRED: Final = 1012
 VERIFIED_WRITE_REQUIRED: Final = 1013
 
 
-class MxAccessFailure(Exception):
+class MxAccessFailure(Exception):  # noqa: N818 - an answer to the client, not an error here
     """MXAccess refused a call: an HRESULT, the status that goes with it, and words."""
 
     def __init__(self, hresult: int, status: MxStatusProxy) -> None:
@@ -30,7 +30,7 @@ class MxAccessFailure(Exception):
         self.text = status.diagnostic_text
 
 
-class NotSimulated(Exception):  # noqa: N818 - it is a statement about the simulator, not an error
+class NotSimulated(Exception):  # noqa: N818 - a fact about the simulator, not an error
     """A command of the contract that the simulator does not answer yet."""
 
 

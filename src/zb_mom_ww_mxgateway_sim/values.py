@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from zb_mom_ww_mxgateway.values import from_mx_value, to_mx_value
+from zb_mom_ww_mxgateway.values import MxValueOutput, from_mx_value, to_mx_value
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxDataType, MxSparseArray, MxValue
 
@@ -46,7 +46,7 @@ def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Val
     Raises:
         WrongTypeError: The types differ, or a number would lose something.
     """
-    plain: object
+    plain: MxValueOutput | list[object]
     if value is not None and value.sparse_array_value is not None:
         plain = _expand(value.sparse_array_value)
     else:
@@ -57,7 +57,7 @@ def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Val
     if array != isinstance(plain, list):
         raise WrongTypeError(f"the attribute is {'an array' if array else 'no array'}")
     if isinstance(plain, list):
-        return [_convert(element, data_type) for element in plain]  # pyright: ignore[reportUnknownVariableType] - object
+        return [_convert(element, data_type) for element in plain]
     return _convert(plain, data_type)
 
 

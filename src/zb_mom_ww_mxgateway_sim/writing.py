@@ -48,7 +48,7 @@ class Users:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One write of any family. ``timed`` writes bring the time to store; secured ones have users."""
+    """One write of any family: ``timed`` ones bring the time to store, secured ones have users."""
 
     item_handle: int
     value: MxValue | None

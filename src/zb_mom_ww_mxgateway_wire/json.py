@@ -261,7 +261,7 @@ def _element_from_json(
 
 def _map_key_from_json(key_type: str, key: str, where: str) -> Any:
     if key_type == "string":
-        return key
+        return text_from_json(key, where)
     if key_type == "bool":
         if key not in ("true", "false"):
             raise DecodeError(f"{where}: a key must be true or false")
@@ -292,6 +292,11 @@ def single_from_json(
         raise DecodeError(f"{where}: expected a string, got {_kind(value)}")
     if info.proto_type == "bytes":
         return _bytes(value, where)
+    return text_from_json(value, where)
+
+
+def text_from_json(value: str, where: str) -> str:
+    """``value``, unless JSON's escapes spelled what no string field can hold."""
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise DecodeError(f"{where}: the text holds a lone surrogate, which UTF-8 has not")
     return value

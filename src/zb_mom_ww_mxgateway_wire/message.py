@@ -222,6 +222,7 @@ class Message(_Base):
         self, *, include_default_values: bool = False, proto_names: bool = False
     ) -> dict[str, Any]:
         """Canonical ProtoJSON as a dict; ``proto_names`` keeps the contract's field names."""
+        bytes(self)  # refuses, by the field's name, what JSON could not carry either
         value = json.to_json_value(self, proto_names=proto_names, defaults=include_default_values)
         if not isinstance(value, dict):
             raise TypeError(f"{self.__proto_name__} is no object in JSON; use to_json")
@@ -240,6 +241,7 @@ class Message(_Base):
         proto_names: bool = False,
     ) -> str:
         """Canonical ProtoJSON as text."""
+        bytes(self)  # as in to_dict
         return json.dumps(
             self, indent=indent, proto_names=proto_names, defaults=include_default_values
         )

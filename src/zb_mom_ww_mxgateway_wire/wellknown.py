@@ -22,6 +22,7 @@ from .json import (
     from_json_value,
     single_from_json,
     single_to_json,
+    text_from_json,
     to_json_value,
 )
 
@@ -238,7 +239,9 @@ class StructMethods(CustomJson):
         element = _message_class(cls, "fields")
         made = cls()
         made.fields = {
-            key: from_json_value(element, item, depth=depth + 2)
+            text_from_json(key, "google.protobuf.Struct.fields"): from_json_value(
+                element, item, depth=depth + 2
+            )
             for key, item in cast("dict[str, JsonValue]", value).items()
         }
         return made
@@ -298,10 +301,11 @@ class ValueMethods(CustomJson):
             made.null_value = _enum_class(cls, "null_value")(0)
         elif isinstance(value, bool):
             made.bool_value = value
-        elif isinstance(value, (int, float)):
-            made.number_value = float(value)
-        elif isinstance(value, str):
-            made.string_value = value
+        elif isinstance(value, (int, float, str)):
+            name = "string_value" if isinstance(value, str) else "number_value"
+            info = fields_of(cast("type[Message]", cls))[name]
+            where = f"google.protobuf.Value.{name}"
+            setattr(made, name, single_from_json(info, value, where, False, depth))
         else:
             name = "struct_value" if isinstance(value, dict) else "list_value"
             setattr(made, name, from_json_value(_message_class(cls, name), value, depth=depth + 1))
@@ -324,14 +328,20 @@ class FieldMaskMethods(CustomJson):
             raise DecodeError("google.protobuf.FieldMask: expected lowerCamelCase paths and commas")
         made = cls()
         made.paths = [
-            re.sub("[A-Z]", lambda m: "_" + m[0].lower(), p) for p in value.split(",") if p
+            re.sub(
+                "[A-Z]",
+                lambda m: "_" + m[0].lower(),
+                text_from_json(p, "google.protobuf.FieldMask.paths"),
+            )
+            for p in value.split(",")
+            if p
         ]
         return made
 
 
 def _camel(path: str) -> str:
     if re.search("[A-Z]|_[^a-z]|_$", path):
-        raise EncodeError(f"google.protobuf.FieldMask.paths: {path!r} has no lowerCamelCase form")
+        raise EncodeError("google.protobuf.FieldMask.paths: a path has no lowerCamelCase form")
     return re.sub("_([a-z])", lambda m: m[1].upper(), path)
 
 
@@ -387,7 +397,7 @@ class AnyMethods(CustomJson):
             if set(rest) != {"value"}:
                 raise DecodeError("google.protobuf.Any: expected @type and value alone")
             rest = rest["value"]
-        made.type_url = url
+        made.type_url = text_from_json(url, "google.protobuf.Any.@type")
         made.value = bytes(from_json_value(found, rest, depth=depth + 1))
         return made
 

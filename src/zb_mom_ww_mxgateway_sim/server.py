@@ -1,0 +1,182 @@
+"""The simulated gateway: listening on a socket, the signals' clock, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import TracebackType
+from typing import Final, Self
+
+from grpclib.protocol import H2Protocol
+from grpclib.server import Server
+
+from .auth import ApiKeys
+from .galaxy import Galaxy
+from .services import Calls, GalaxyService, GatewayCodec, GatewayService
+from .sessions import Sessions
+
+#: How long closing waits, in seconds, for calls to end and for clients to read what was sent.
+CLOSING_TIME: Final = 1.0
+
+
+class SimulatedGateway:
+    """A gateway with MXAccess semantics in memory; an async context manager that listens.
+
+    >>> async with SimulatedGateway() as gateway:
+    ...     print(gateway.endpoint, gateway.api_key)
+
+    Args:
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        api_key: The API key to accept, ``mxgw_<id>_<secret>``; None makes a random one.
+        seed: What the signals start from; the same seed gives the same values in the same order.
+        machines: How many TestMachine objects the galaxy has.
+        first_value_delay: Seconds from an advice to its first value (live: 3 to 8).
+        change_interval: Seconds between two values of a signal.
+
+    Raises:
+        ValueError: An argument is out of range, or the key is not of that form.
+        OSError: Entering cannot listen there.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = None,
+        seed: int = 0,
+        machines: int = 10,
+        first_value_delay: float = 0.0,
+        change_interval: float = 0.4,
+    ) -> None:
+        if machines < 0:
+            raise ValueError(f"machines must not be negative, but is {machines}")
+        if first_value_delay < 0:
+            raise ValueError(f"first_value_delay must not be negative, but is {first_value_delay}")
+        if change_interval <= 0:
+            raise ValueError(f"change_interval must be positive, but is {change_interval}")
+        self._host = host
+        self._port = port
+        self._change_interval = change_interval
+        self._keys = ApiKeys()
+        self._api_key = self._keys.add(api_key)
+        self._galaxy = Galaxy(seed=seed, machines=machines)
+        self._sessions = Sessions(self._galaxy, first_value_delay)
+        self._calls = Calls(self._keys)
+        self._server: _Listener | None = None
+        self._clock: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"SimulatedGateway({self._address()})"
+
+    def _address(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self._port}"
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, ``host:port``; once entered, with the port that was taken."""
+        return self._address()
+
+    @property
+    def api_key(self) -> str:
+        """The API key that it accepts; a secret."""
+        return self._api_key
+
+    def add_api_key(self, api_key: str | None = None) -> str:
+        """Accept one more key, given or random, and return it; sessions belong to their key."""
+        return self._keys.add(api_key)
+
+    def handlers(self) -> list[GatewayService | GalaxyService]:
+        """The services, for grpclib's ``Server`` or ``ChannelFor``."""
+        return [GatewayService(self._calls, self._sessions), GalaxyService(self._calls)]
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Listen; entering the context does it."""
+        if self._server is not None or self._closed:
+            raise RuntimeError("a simulated gateway starts once")
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listening = socket.create_server((self._host, self._port), family=family)
+        self._port = listening.getsockname()[1]
+        self._server = _Listener(self.handlers(), codec=GatewayCodec())
+        await self._server.start(sock=listening)
+        self._clock = asyncio.create_task(self._run_clock())
+
+    async def _run_clock(self) -> None:
+        while True:
+            await asyncio.sleep(self._change_interval)
+            await self._galaxy.advance()
+
+    async def close(self) -> None:
+        """Close every session, stop listening and hang up on every client; again is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._sessions.shut()
+        await self._calls.ended(CLOSING_TIME)
+        if self._server is not None:
+            await self._server.hang_up(CLOSING_TIME)
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.wait([self._clock])
+            if not self._clock.cancelled():
+                self._clock.result()  # raises what stopped the clock
+
+
+class _Listener(Server):
+    """grpclib's server, which leaves its connections open when it closes; this one does not."""
+
+    _transports: set[asyncio.Transport]
+
+    def _protocol_factory(self) -> H2Protocol:
+        if not hasattr(self, "_transports"):
+            self._transports = set()
+        plain = super()._protocol_factory()
+        protocol = _Connection(plain.handler, plain.config, plain.h2_config)
+        protocol.transports = self._transports
+        return protocol
+
+    async def hang_up(self, patience: float) -> None:
+        """Stop listening and close every connection, by force after ``patience`` seconds."""
+        self.close()
+        transports = getattr(self, "_transports", set[asyncio.Transport]())
+        for transport in list(transports):
+            transport.close()
+        until = asyncio.get_running_loop().time() + patience
+        while transports:
+            if asyncio.get_running_loop().time() > until:
+                for transport in list(transports):
+                    transport.abort()
+            await asyncio.sleep(0.001)
+        await self.wait_closed()
+
+
+class _Connection(H2Protocol):
+    """grpclib's connection, which is on a list as long as it is open."""
+
+    transports: set[asyncio.Transport]
+    _transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.transports.add(transport)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.transports.discard(self._transport)
+        super().connection_lost(exc)

@@ -1,0 +1,256 @@
+# ruff: noqa: D102 - the generated base classes say what each call does
+"""The gRPC services: who calls, what they ask, and which session answers."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Final, NoReturn, TypeVar
+
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.server import Stream
+
+from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
+    BrowseChildrenReply,
+    BrowseChildrenRequest,
+    DeployEvent,
+    DiscoverHierarchyReply,
+    DiscoverHierarchyRequest,
+    GetLastDeployTimeReply,
+    GetLastDeployTimeRequest,
+    TestConnectionReply,
+    TestConnectionRequest,
+    WatchDeployEventsRequest,
+)
+from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1.services import GalaxyRepositoryBase
+from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    AcknowledgeAlarmReply,
+    AcknowledgeAlarmRequest,
+    ActiveAlarmSnapshot,
+    AlarmFeedMessage,
+    CloseSessionReply,
+    CloseSessionRequest,
+    MxCommandReply,
+    MxCommandRequest,
+    MxEvent,
+    OpenSessionReply,
+    OpenSessionRequest,
+    ProtocolStatus,
+    ProtocolStatusCode,
+    QueryActiveAlarmsRequest,
+    StreamAlarmsRequest,
+    StreamEventsRequest,
+)
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
+from zb_mom_ww_mxgateway_wire.codec import DecodeError
+from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
+from zb_mom_ww_mxgateway_wire.message import Message
+
+from .auth import ApiKeys
+from .commands import Commands, Spec, read_command, reply_to, worker_process_id
+from .sessions import Session, Sessions
+
+BACKEND: Final = "mxaccess-worker"
+GATEWAY_PROTOCOL_VERSION: Final = 3
+WORKER_PROTOCOL_VERSION: Final = 1
+CAPABILITIES: Final = ("unary-acknowledge-alarm", "server-stream-active-alarms")
+#: The longest message, in bytes, either way.
+MAX_MESSAGE_SIZE: Final = 16 * 2**20
+
+_Request = TypeVar("_Request", bound=Message)
+_Reply = TypeVar("_Reply", bound=Message)
+
+
+class GatewayCodec(MessageCodec):
+    """The codec with the gateway's limit. grpclib asks it once a message is whole, not before."""
+
+    def encode(self, message: object, message_type: type[object]) -> bytes:
+        """The bytes of ``message``, if they are not too many."""
+        data = super().encode(message, message_type)
+        _check_size(len(data))
+        return data
+
+    def decode(self, data: bytes, message_type: type[object]) -> object:
+        """A message from ``data``, if it is not too long."""
+        _check_size(len(data))
+        return super().decode(data, message_type)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_MESSAGE_SIZE:
+        raise GRPCError(
+            Status.RESOURCE_EXHAUSTED,
+            f"a message has {size} bytes, the most is {MAX_MESSAGE_SIZE}; ask for less at once",
+        )
+
+
+class Calls:
+    """The calls that run now: who may call, and waiting for their end."""
+
+    def __init__(self, keys: ApiKeys) -> None:
+        self._keys = keys
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def enter(self, stream: Stream[_Request, _Reply]) -> str:
+        """Count a call in and return the id of its API key, or end it with UNAUTHENTICATED."""
+        key_id = self._keys.authenticate(stream.metadata)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return key_id
+
+    async def ended(self, patience: float) -> None:
+        """Wait until every call has ended, at most ``patience`` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+
+
+async def _received(stream: Stream[_Request, _Reply]) -> _Request:
+    try:
+        request = await stream.recv_message()
+    except DecodeError as error:
+        raise GRPCError(Status.INVALID_ARGUMENT, str(error)) from None
+    if request is None:
+        raise GRPCError(Status.INVALID_ARGUMENT, "the call ended without a request")
+    return request
+
+
+def _not_simulated(what: str) -> NoReturn:
+    raise GRPCError(Status.UNIMPLEMENTED, f"{what} is not simulated yet")
+
+
+class GatewayService(MxAccessGatewayBase):
+    """Sessions, commands and events; the alarm calls are not simulated yet."""
+
+    def __init__(self, calls: Calls, sessions: Sessions) -> None:
+        self._calls = calls
+        self._sessions = sessions
+        self._commands = Commands()
+
+    async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
+        key_id = self._calls.enter(stream)
+        request = await _received(stream)
+        session = self._sessions.open(key_id, request.command_timeout)
+        await stream.send_message(
+            OpenSessionReply(
+                session_id=session.id,
+                backend_name=BACKEND,
+                worker_process_id=worker_process_id(),
+                worker_protocol_version=WORKER_PROTOCOL_VERSION,
+                capabilities=list(CAPABILITIES),
+                default_command_timeout=Duration.from_timedelta(session.command_timeout),
+                protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
+                gateway_protocol_version=GATEWAY_PROTOCOL_VERSION,
+            )
+        )
+
+    async def close_session(self, stream: Stream[CloseSessionRequest, CloseSessionReply]) -> None:
+        key_id = self._calls.enter(stream)
+        request = await _received(stream)
+        session = self._sessions.find(request.session_id, key_id)
+        self._sessions.close(session)
+        await stream.send_message(
+            CloseSessionReply(
+                session_id=session.id,
+                final_state=session.state,
+                protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
+            )
+        )
+
+    async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
+        key_id = self._calls.enter(stream)
+        request = await _received(stream)
+        spec, payload = read_command(request.command)
+        session = self._sessions.ready(request.session_id, key_id)
+        correlation_id = request.client_correlation_id
+        pending = session.submit(
+            partial(self._commands.answer, session, spec, payload, correlation_id)
+        )
+        try:
+            try:
+                reply = await pending.answer(session.command_timeout.total_seconds())
+            except TimeoutError:
+                reply = _timed_out(session, spec, correlation_id)
+            await stream.send_message(reply or _gone(session, spec, correlation_id))
+            # Before the events that the command caused, so that no client sees those first.
+            await stream.send_trailing_metadata()
+        finally:
+            pending.sent.set()
+
+    async def stream_events(self, stream: Stream[StreamEventsRequest, MxEvent]) -> None:
+        key_id = self._calls.enter(stream)
+        request = await _received(stream)
+        session = self._sessions.ready(request.session_id, key_id)
+        with session.events.subscribe(request.after_worker_sequence) as subscriber:
+            await stream.send_initial_metadata()  # tells the client that it is attached
+            while (event := await subscriber.next()) is not None:
+                await stream.send_message(event)
+
+    async def acknowledge_alarm(
+        self, stream: Stream[AcknowledgeAlarmRequest, AcknowledgeAlarmReply]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("AcknowledgeAlarm")
+
+    async def stream_alarms(self, stream: Stream[StreamAlarmsRequest, AlarmFeedMessage]) -> None:
+        self._calls.enter(stream)
+        _not_simulated("StreamAlarms")
+
+    async def query_active_alarms(
+        self, stream: Stream[QueryActiveAlarmsRequest, ActiveAlarmSnapshot]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("QueryActiveAlarms")
+
+
+def _timed_out(session: Session, spec: Spec, correlation_id: str) -> MxCommandReply:
+    text = (
+        f"{spec.name} took longer than {session.command_timeout.total_seconds():g} s and runs on; "
+        "check the session's state before reusing handles"
+    )
+    return reply_to(session, spec, correlation_id, ProtocolStatusCode.TIMEOUT, text)
+
+
+def _gone(session: Session, spec: Spec, correlation_id: str) -> MxCommandReply:
+    text = f"{spec.name} was not carried out: session {session.id} is {session.state.name}"
+    return reply_to(session, spec, correlation_id, ProtocolStatusCode.WORKER_UNAVAILABLE, text)
+
+
+class GalaxyService(GalaxyRepositoryBase):
+    """Galaxy metadata, not simulated yet."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def test_connection(
+        self, stream: Stream[TestConnectionRequest, TestConnectionReply]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("the Galaxy service")
+
+    async def get_last_deploy_time(
+        self, stream: Stream[GetLastDeployTimeRequest, GetLastDeployTimeReply]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("the Galaxy service")
+
+    async def discover_hierarchy(
+        self, stream: Stream[DiscoverHierarchyRequest, DiscoverHierarchyReply]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("the Galaxy service")
+
+    async def watch_deploy_events(
+        self, stream: Stream[WatchDeployEventsRequest, DeployEvent]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("the Galaxy service")
+
+    async def browse_children(
+        self, stream: Stream[BrowseChildrenRequest, BrowseChildrenReply]
+    ) -> None:
+        self._calls.enter(stream)
+        _not_simulated("the Galaxy service")

@@ -1,0 +1,210 @@
+"""A gateway that keeps gRPC and breaks the contract: what it leaves out never becomes a default."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from grpclib.server import Stream
+from grpclib.testing import ChannelFor
+
+from zb_mom_ww_mxgateway import (
+    MAX_BULK_ITEMS,
+    ClientOptions,
+    CloseSessionReply,
+    CloseSessionRequest,
+    GatewayClient,
+    MxAccessError,
+    MxCommandReply,
+    MxCommandRequest,
+    MxGatewayArgumentError,
+    MxGatewayCommandError,
+    MxGatewayError,
+    MxGatewayMalformedReplyError,
+    MxGatewayProtocolError,
+    MxGatewaySessionNotFoundError,
+    MxGatewaySessionNotReadyError,
+    MxGatewayTimeoutError,
+    MxGatewayWorkerError,
+    MxStatusCategory,
+    MxStatusProxy,
+    OpenSessionReply,
+    OpenSessionRequest,
+    ProtocolStatus,
+    ProtocolStatusCode,
+    Session,
+    StreamEventsRequest,
+)
+from zb_mom_ww_mxgateway.channel import GatewayChannel
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    AcknowledgeAlarmReply,
+    AcknowledgeAlarmRequest,
+    ActiveAlarmSnapshot,
+    AlarmFeedMessage,
+    BulkSubscribeReply,
+    MxEvent,
+    QueryActiveAlarmsRequest,
+    RegisterReply,
+    StreamAlarmsRequest,
+)
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
+from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
+
+
+class FixedGateway(MxAccessGatewayBase):
+    """Answers every command with the same reply."""
+
+    def __init__(self) -> None:
+        self.opened = OpenSessionReply(session_id="session-1")
+        self.reply = MxCommandReply()
+        self.received = 0
+
+    async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
+        await stream.recv_message()
+        await stream.send_message(self.opened)
+
+    async def close_session(self, stream: Stream[CloseSessionRequest, CloseSessionReply]) -> None:
+        await stream.recv_message()
+        await stream.send_message(CloseSessionReply(session_id="session-1"))
+
+    async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
+        await stream.recv_message()
+        self.received += 1
+        await stream.send_message(self.reply)
+
+    async def stream_events(self, stream: Stream[StreamEventsRequest, MxEvent]) -> None:
+        await stream.recv_message()
+
+    async def acknowledge_alarm(
+        self, stream: Stream[AcknowledgeAlarmRequest, AcknowledgeAlarmReply]
+    ) -> None:
+        await stream.recv_message()
+
+    async def stream_alarms(self, stream: Stream[StreamAlarmsRequest, AlarmFeedMessage]) -> None:
+        await stream.recv_message()
+
+    async def query_active_alarms(
+        self, stream: Stream[QueryActiveAlarmsRequest, ActiveAlarmSnapshot]
+    ) -> None:
+        await stream.recv_message()
+
+
+@pytest.fixture
+def fixed() -> FixedGateway:
+    return FixedGateway()
+
+
+@pytest.fixture
+async def client(fixed: FixedGateway) -> AsyncIterator[GatewayClient]:
+    options = ClientOptions(endpoint="fixed:1", plaintext=True)
+    async with ChannelFor([fixed], codec=MessageCodec()) as channel:
+        yield GatewayClient(GatewayChannel(channel, options), options)
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> Session:
+    return await client.open_session()
+
+
+def status(code: ProtocolStatusCode, message: str = "") -> ProtocolStatus:
+    return ProtocolStatus(code=code, message=message)
+
+
+async def test_an_ok_reply_without_its_payload_is_malformed_never_handle_zero(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply.protocol_status = status(ProtocolStatusCode.OK)
+    with pytest.raises(MxGatewayMalformedReplyError, match="lacks its register"):
+        await session.register("tests")
+    assert await session.ping() is None
+
+
+async def test_a_handle_zero_that_the_gateway_did_send_is_returned(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply.register = RegisterReply()
+    assert await session.register("tests") == 0
+
+
+async def test_an_open_reply_without_a_session_id_is_malformed(
+    fixed: FixedGateway, client: GatewayClient
+) -> None:
+    fixed.opened.session_id = ""
+    with pytest.raises(MxGatewayMalformedReplyError, match="session_id"):
+        await client.open_session()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (ProtocolStatusCode.INVALID_REQUEST, MxGatewayCommandError),
+        (ProtocolStatusCode.SESSION_NOT_FOUND, MxGatewaySessionNotFoundError),
+        (ProtocolStatusCode.SESSION_NOT_READY, MxGatewaySessionNotReadyError),
+        (ProtocolStatusCode.WORKER_UNAVAILABLE, MxGatewayWorkerError),
+        (ProtocolStatusCode.TIMEOUT, MxGatewayTimeoutError),
+        (ProtocolStatusCode.CANCELED, MxGatewayCommandError),
+        (ProtocolStatusCode.PROTOCOL_VIOLATION, MxGatewayProtocolError),
+        (ProtocolStatusCode.MXACCESS_FAILURE, MxAccessError),
+        (ProtocolStatusCode(77), MxGatewayCommandError),
+    ],
+)
+async def test_every_protocol_status_has_its_exception(
+    fixed: FixedGateway,
+    session: Session,
+    code: ProtocolStatusCode,
+    expected: type[MxGatewayError],
+) -> None:
+    fixed.reply.protocol_status = status(code, "said so")
+    with pytest.raises(expected, match="said so") as caught:
+        await session.advise(1, 2)
+    assert type(caught.value) is expected
+    assert "advise(server_handle=1, item_handle=2)" in str(caught.value)
+
+
+async def test_success_zero_with_an_unset_category_is_no_failure(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply = MxCommandReply(
+        protocol_status=status(ProtocolStatusCode.OK), hresult=0, statuses=[MxStatusProxy()]
+    )
+    await session.advise(1, 2)
+
+
+async def test_a_failing_status_or_hresult_inside_an_ok_reply_is_a_failure(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply.statuses = [
+        MxStatusProxy(success=-1, category=MxStatusCategory.OK),
+        MxStatusProxy(category=MxStatusCategory.SECURITY_ERROR, detail=1012),
+    ]
+    with pytest.raises(
+        MxAccessError, match=r"SECURITY_ERROR, detail 1012 \(secured write required\)"
+    ):
+        await session.advise(1, 2)
+    fixed.reply = MxCommandReply(hresult=-2147467259)
+    with pytest.raises(MxAccessError, match="0x80004005"):
+        await session.advise(1, 2)
+
+
+async def test_an_oversized_bulk_is_refused_before_anything_is_sent(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply.add_item_bulk = BulkSubscribeReply()
+    await session.add_item_bulk(1, ["A.B"] * MAX_BULK_ITEMS)
+    assert fixed.received == 1
+    with pytest.raises(MxGatewayArgumentError) as caught:
+        await session.add_item_bulk(1, ["A.B"] * (MAX_BULK_ITEMS + 1))
+    assert f"{MAX_BULK_ITEMS + 1} tag_addresses" in str(caught.value)
+    assert "split them. Nothing was sent" in str(caught.value)
+    assert fixed.received == 1
+
+
+@pytest.mark.parametrize("timeout_ms", [-1, 2**32])
+async def test_a_timeout_out_of_range_is_refused_and_named_before_anything_is_sent(
+    fixed: FixedGateway, session: Session, timeout_ms: int
+) -> None:
+    with pytest.raises(MxGatewayArgumentError, match=r"ReadBulkCommand\.timeout_ms") as caught:
+        await session.read_bulk(1, ["A.B"], timeout_ms=timeout_ms)
+    assert "nothing was sent" in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert fixed.received == 0

@@ -1,0 +1,241 @@
+"""Sessions: opening, closing, owners, limits, and the order of commands."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+
+import pytest
+from grpclib.const import Status
+
+from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    CloseSessionRequest,
+    MxEventFamily,
+    OpenSessionRequest,
+    ProtocolStatusCode,
+    SessionState,
+    StreamEventsRequest,
+)
+
+CHANGING = "TestMachine_001.TestChangingInt"
+
+
+async def test_opening_tells_what_the_gateway_is(site):
+    stub = site.client(await site.gateway()).stub
+    reply = await stub.open_session(OpenSessionRequest(client_session_name="x"))
+    assert re.fullmatch(r"session-[0-9a-f]{32}", reply.session_id)
+    assert reply.backend_name == "mxaccess-worker"
+    assert reply.worker_process_id > 0
+    assert reply.worker_protocol_version == 1
+    assert reply.gateway_protocol_version == 3
+    assert reply.capabilities == ["unary-acknowledge-alarm", "server-stream-active-alarms"]
+    assert reply.default_command_timeout.to_timedelta() == timedelta(seconds=30)
+    assert reply.protocol_status.code == ProtocolStatusCode.OK
+
+
+async def test_a_command_timeout_is_taken_over_and_must_be_positive(site, refused):
+    stub = site.client(await site.gateway()).stub
+    two = Duration(seconds=2)
+    reply = await stub.open_session(OpenSessionRequest(command_timeout=two))
+    assert reply.default_command_timeout == two
+    for wrong in (Duration(), Duration(seconds=-1)):
+        refusal = await refused(stub.open_session(OpenSessionRequest(command_timeout=wrong)))
+        assert refusal.status is Status.INVALID_ARGUMENT
+        assert "command_timeout" in refusal.message
+
+
+async def test_closing_twice_is_harmless_and_a_closed_session_takes_no_commands(session, refused):
+    for _ in range(2):
+        reply = await session.close()
+        assert reply.session_id == session.id
+        assert reply.final_state == SessionState.CLOSED
+        assert reply.protocol_status.code == ProtocolStatusCode.OK
+    refusal = await refused(session.invoke("ping"))
+    assert refusal.status is Status.FAILED_PRECONDITION
+    assert "CLOSED" in refusal.message
+    async with session.events() as events:
+        assert (await refused(events.next())).status is Status.FAILED_PRECONDITION
+
+
+async def test_closing_ends_the_event_stream_after_what_is_queued(session):
+    await session.subscribed(CHANGING)
+    async with session.events() as events:
+        await events.next()
+        await session.close()
+        assert await events.end() == []
+
+
+async def test_an_unknown_session_is_not_found_and_none_at_all_is_malformed(session, refused):
+    stub = session.stub
+    for session_id, status in (
+        ("session-00000000000000000000000000000000", Status.NOT_FOUND),
+        ("", Status.INVALID_ARGUMENT),
+    ):
+        session.id = session_id
+        async with session.events() as events:
+            refusals = [
+                await refused(session.invoke("ping")),
+                await refused(stub.close_session(CloseSessionRequest(session_id=session_id))),
+                await refused(events.next()),
+            ]
+        assert {refusal.status for refusal in refusals} == {status}
+
+
+async def test_a_session_does_not_exist_for_another_key(site, refused):
+    gateway = await site.gateway()
+    session = await site.client(gateway).open()
+    stranger = site.client(gateway, api_key=gateway.add_api_key()).stub
+    mine, session.stub = session.stub, stranger
+    async with session.events() as events:
+        refusals = [
+            await refused(session.invoke("ping")),
+            await refused(session.close()),
+            await refused(events.next()),
+        ]
+    assert {refusal.status for refusal in refusals} == {Status.NOT_FOUND}
+    session.stub = mine
+    await session.do("ping")
+
+
+async def test_the_65th_session_is_refused_until_one_closes(site, refused):
+    client = site.client(await site.gateway())
+    sessions = [await client.open() for _ in range(64)]
+    assert len({session.id for session in sessions}) == 64
+    refusal = await refused(client.open())
+    assert refusal.status is Status.RESOURCE_EXHAUSTED
+    assert "64" in refusal.message
+    await sessions[0].close()
+    await client.open()
+
+
+async def test_commands_run_one_after_another_in_order_of_arrival(site):
+    session = await site.session(first_value_delay=0.05)
+    server = await session.do("register")
+    finished: list[str] = []
+
+    async def run(name, command, **fields):
+        await session.do(command, **fields)
+        finished.append(name)
+
+    read = {"server_handle": server, "tag_addresses": [CHANGING]}
+    async with asyncio.TaskGroup() as group:
+        for name, command, fields in (
+            ("slow", "read_bulk", read),
+            ("quick", "ping", {}),
+            ("slow again", "read_bulk", read),
+            ("last", "register", {}),
+        ):
+            group.create_task(run(name, command, **fields))
+    assert finished == ["slow", "quick", "slow again", "last"]
+
+
+async def test_a_slow_command_holds_up_no_other_session(site):
+    gateway = await site.gateway(first_value_delay=10)
+    client = site.client(gateway)
+    slow, quick = await client.open(), await client.open()
+    server = await slow.do("register")
+    reading = asyncio.create_task(
+        slow.invoke("read_bulk", server_handle=server, tag_addresses=[CHANGING])
+    )
+    async with asyncio.timeout(1):
+        await quick.do("ping")
+    assert not reading.done()
+    await slow.close()
+    await reading
+
+
+async def test_the_reply_comes_before_the_events_it_causes(session):
+    seen: list[str] = []
+    server, (item,) = await session.subscribed(CHANGING)
+    async with session.events() as events:
+        await events.next()
+
+        async def watch():
+            for _ in range(40):
+                await events.next()
+                seen.append("event")
+
+        watching = asyncio.create_task(watch())
+        for number in range(20):
+            await session.write(server, item, number)
+            seen.append("reply")
+            await asyncio.sleep(0.005)
+        await watching
+    assert seen == ["reply", "event", "event"] * 20
+
+
+async def test_the_129th_pending_command_fails_at_once(site, refused):
+    gateway = await site.gateway(first_value_delay=10)
+    client, other = site.client(gateway), site.client(gateway)
+    session = await client.open()
+    server = await session.do("register")
+    stubs = [client.stub] * 64 + [other.stub] * 64  # HTTP/2 allows 100 calls a connection
+    pending = []
+    for stub in stubs:
+        session.stub = stub
+        pending.append(
+            asyncio.create_task(
+                session.invoke("read_bulk", server_handle=server, tag_addresses=["A.B"])
+            )
+        )
+    await asyncio.sleep(0.2)
+    refusal = await refused(session.invoke("ping"))
+    assert refusal.status is Status.RESOURCE_EXHAUSTED
+    assert "128" in refusal.message
+    await session.close()
+    replies = await asyncio.gather(*pending)
+    assert {reply.protocol_status.code for reply in replies} == {
+        ProtocolStatusCode.WORKER_UNAVAILABLE
+    }
+    assert all(reply.session_id == session.id for reply in replies)
+
+
+async def test_a_command_that_takes_too_long_answers_timeout_and_runs_to_its_end(site):
+    client = site.client(await site.gateway(first_value_delay=0.2))
+    session = await client.open(command_timeout=Duration.from_timedelta(timedelta(seconds=0.05)))
+    server = await session.do("register")
+    reply = await session.invoke("read_bulk", server_handle=server, tag_addresses=[CHANGING])
+    assert reply.protocol_status.code == ProtocolStatusCode.TIMEOUT
+    assert "0.05 s" in reply.protocol_status.message
+    await asyncio.sleep(0.2)
+    assert await session.do("get_session_state") == SessionState.READY
+
+
+async def test_a_deadline_ends_only_the_waiting(site, refused):
+    session = await site.session(first_value_delay=0.2)
+    server = await session.do("register")
+    reading = session.invoke(
+        "read_bulk", server_handle=server, tag_addresses=[CHANGING], within=0.05
+    )
+    with pytest.raises(TimeoutError):
+        await reading
+    registering = asyncio.create_task(session.invoke("register"))
+    await asyncio.sleep(0.05)
+    registering.cancel()  # while it waits for its turn
+    await asyncio.wait([registering])
+    assert await session.do("register") == server + 2  # the canceled one ran nevertheless
+
+
+async def test_a_faulted_session_takes_nothing_and_can_be_closed(site, refused):
+    session = await site.session()
+    server, _ = await session.subscribed(*["TestMachine_001.MachineCode"] * 10_000)
+    await session.do("subscribe_bulk", server_handle=server, tag_addresses=[CHANGING])
+    refusal = await refused(session.invoke("ping"))
+    assert refusal.status is Status.FAILED_PRECONDITION
+    assert "FAULTED" in refusal.message
+    stream = session.stub.stream_events(StreamEventsRequest(session_id=session.id))
+    assert (await refused(anext(stream))).status is Status.FAILED_PRECONDITION
+    assert (await session.close()).final_state == SessionState.CLOSED
+
+
+async def test_closing_lets_go_of_what_was_advised(site):
+    client = site.client(await site.gateway())
+    session, other = await client.open(), await client.open()
+    await session.subscribed("TestMachine_001.MachineCode")
+    server, (item,) = await other.subscribed("TestMachine_001.MachineCode")
+    await session.close()
+    async with other.events() as events:
+        await other.write(server, item, "new")
+        assert (await events.take(3))[1].family == MxEventFamily.ON_WRITE_COMPLETE
