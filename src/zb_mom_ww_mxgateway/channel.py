@@ -216,6 +216,12 @@ def _mapped(attempted: str, timeout: float | None, session_id: str = "") -> Gene
             "authority with ca_file, or the name it carries with server_name_override",
             status=Status.UNAVAILABLE,
         ) from error
+    except ssl.SSLError as error:
+        raise MxGatewayUnavailableError(
+            f"{attempted}: no TLS with what answers there ({error.reason or error}); a gateway "
+            "without TLS has to be asked for plaintext explicitly",
+            status=Status.UNAVAILABLE,
+        ) from error
     except (StreamTerminatedError, AssertionError) as error:
         # grpclib asserts the length of a message whose connection broke in the middle.
         raise MxGatewayUnavailableError(

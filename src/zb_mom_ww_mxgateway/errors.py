@@ -303,8 +303,6 @@ def _failed(reply: MxCommandReply) -> bool:
 def _mxaccess_error(reply: MxCommandReply, attempted: str) -> MxAccessError:
     said = [describe_hresult(reply.hresult)] if reply.hresult else []
     said += [describe_status(status) for status in reply.statuses if is_failure(status)]
-    if reply.diagnostic_message:
-        said.append(reply.diagnostic_message)
-    elif reply.protocol_status and reply.protocol_status.message:
-        said.append(reply.protocol_status.message)
+    words = [reply.diagnostic_message, reply.protocol_status.message if reply.protocol_status else ""]
+    said += [text for text in dict.fromkeys(words) if text and not any(text in s for s in said)]
     return MxAccessError(f"{attempted} failed in MXAccess: {'; '.join(said)}", reply=reply)

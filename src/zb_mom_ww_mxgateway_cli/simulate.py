@@ -40,7 +40,13 @@ def simulate(
     """
     key = api_key_from(api_key, api_key_env)
     gateway = SimulatedGateway(host=host, port=port, api_key=key, seed=seed, machines=machines)
-    return run_async(_serve(gateway, as_json))
+    try:
+        return run_async(_serve(gateway, as_json))
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --host "
+            "and --port"
+        ) from error
 
 
 async def _serve(gateway: SimulatedGateway, as_json: bool) -> int:

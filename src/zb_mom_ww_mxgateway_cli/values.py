@@ -52,7 +52,7 @@ def parse_value(text: str, type_name: str) -> MxValue:
     try:
         value = to_mx_value(parse(text), data_type=data_type)
     except (ValueError, KeyError) as error:
-        raise click.UsageError(f"--value: not a {type_name}") from error
+        raise click.UsageError(f"--value does not hold a value of type {type_name}") from error
     if type_name == "int64" and value.int32_value is not None:
         value.variant_type, value.int64_value = "VT_I8", value.int32_value
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from types import TracebackType
 from typing import Final, Self
@@ -109,8 +110,7 @@ class SimulatedGateway:
         """Listen; entering the context does it."""
         if self._server is not None or self._closed:
             raise RuntimeError("a simulated gateway starts once")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listening = socket.create_server((self._host, self._port), family=family)
+        listening = await _bound(self._host, self._port)
         self._port = listening.getsockname()[1]
         self._server = _Listener(self.handlers(), codec=GatewayCodec())
         await self._server.start(sock=listening)
@@ -135,6 +135,23 @@ class SimulatedGateway:
             await asyncio.wait([self._clock])
             if not self._clock.cancelled():
                 self._clock.result()  # raises what stopped the clock
+
+
+async def _bound(host: str, port: int) -> socket.socket:
+    """A TCP socket that is bound; asked for by number, or connections would lack TCP_NODELAY."""
+    infos = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )
+    family, kind, protocol, _, address = infos[0]
+    made = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # on Windows it would let others take the port too
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 class _Listener(Server):

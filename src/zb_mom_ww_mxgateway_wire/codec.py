@@ -367,20 +367,22 @@ def write_float(out: bytearray, value: float, field: str) -> None:
     """Append a float; a finite number beyond 32-bit range is refused, not made infinite."""
     try:
         out += _FLOAT.pack(value)
-    except OverflowError:
-        raise EncodeError(f"{field}: the value is outside float (at most 3.4028235e+38)") from None
-    except struct.error:
-        raise wrong_type(field, "float", value) from None
+    except (OverflowError, struct.error):
+        raise _no_float(value, "float (at most 3.4028235e+38)", field) from None
 
 
 def write_double(out: bytearray, value: float, field: str) -> None:
     """Append a double."""
     try:
         out += _DOUBLE.pack(value)
-    except OverflowError:
-        raise EncodeError(f"{field}: the value is outside double") from None
-    except struct.error:
-        raise wrong_type(field, "float", value) from None
+    except (OverflowError, struct.error):
+        raise _no_float(value, "double", field) from None
+
+
+def _no_float(value: object, kind: str, field: str) -> EncodeError:
+    if isinstance(value, (int, float)):
+        return EncodeError(f"{field}: the value is outside {kind}")
+    return wrong_type(field, "float", value)
 
 
 def write_string(out: bytearray, value: str, field: str) -> None:

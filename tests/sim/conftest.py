@@ -202,12 +202,24 @@ class Client:
 
     def __init__(self, channel: Channel, api_key: str | None) -> None:
         self.channel = channel
-        self.stub = MxAccessGatewayStub(ChannelTransport(channel, api_key))
+        self.transport = ChannelTransport(channel, api_key)
+        self.stub = MxAccessGatewayStub(self.transport)
+
+    async def call(self, method: Method, request: Any) -> Any:
+        """Any rpc with one request; its first reply."""
+        transport = self.transport
+        async with transport._open(method, None, None) as stream:
+            await stream.send_message(request, end=True)
+            return await stream.recv_message()
 
     async def open(self, **fields: Any) -> SessionDriver:
         """A new session."""
         reply = await self.stub.open_session(OpenSessionRequest(**fields))
         return SessionDriver(self.stub, reply.session_id)
+
+    def session(self, session_id: str) -> SessionDriver:
+        """A session that is open already."""
+        return SessionDriver(self.stub, session_id)
 
 
 class Site:

@@ -86,16 +86,14 @@ async def test_an_unknown_session_is_not_found_and_none_at_all_is_malformed(sess
 async def test_a_session_does_not_exist_for_another_key(site, refused):
     gateway = await site.gateway()
     session = await site.client(gateway).open()
-    stranger = site.client(gateway, api_key=gateway.add_api_key()).stub
-    mine, session.stub = session.stub, stranger
-    async with session.events() as events:
+    strange = site.client(gateway, api_key=gateway.add_api_key()).session(session.id)
+    async with strange.events() as events:
         refusals = [
-            await refused(session.invoke("ping")),
-            await refused(session.close()),
+            await refused(strange.invoke("ping")),
+            await refused(strange.close()),
             await refused(events.next()),
         ]
     assert {refusal.status for refusal in refusals} == {Status.NOT_FOUND}
-    session.stub = mine
     await session.do("ping")
 
 
@@ -171,15 +169,12 @@ async def test_the_129th_pending_command_fails_at_once(site, refused):
     client, other = site.client(gateway), site.client(gateway)
     session = await client.open()
     server = await session.do("register")
-    stubs = [client.stub] * 64 + [other.stub] * 64  # HTTP/2 allows 100 calls a connection
-    pending = []
-    for stub in stubs:
-        session.stub = stub
-        pending.append(
-            asyncio.create_task(
-                session.invoke("read_bulk", server_handle=server, tag_addresses=["A.B"])
-            )
-        )
+    same = other.session(session.id)
+    drivers = [session] * 64 + [same] * 64  # HTTP/2 allows 100 calls a connection
+    pending = [
+        asyncio.create_task(driver.invoke("read_bulk", server_handle=server, tag_addresses=["A.B"]))
+        for driver in drivers
+    ]
     await asyncio.sleep(0.2)
     refusal = await refused(session.invoke("ping"))
     assert refusal.status is Status.RESOURCE_EXHAUSTED

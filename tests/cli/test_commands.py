@@ -1,0 +1,210 @@
+"""The command line against a simulator in another process."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from tests.cli.conftest import Run
+from zb_mom_ww_mxgateway import COMMANDS
+from zb_mom_ww_mxgateway_cli.__main__ import cli, run
+
+TAGS = "TestMachine_001.TestChangingInt,TestMachine_002.TestChangingInt"
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert {name.replace("_", "-") for name in COMMANDS} <= set(cli.commands)
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_has_help_with_an_explanation(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, "--help"]) == 0
+    assert capsys.readouterr().out.split("\n\n")[1].strip()
+
+
+def test_version_is_deterministic_json(mxgw: Run) -> None:
+    shown = mxgw("version", "--json", plaintext=False)
+    assert shown.code == 0
+    assert list(shown.json) == sorted(shown.json)
+    assert shown.json["gatewayProtocolVersion"] == 3
+
+
+def test_the_seeds_command_lines_run_in_their_order(mxgw: Run) -> None:
+    opened = mxgw("open-session", "--json")
+    session = ["--session-id", opened.json["sessionId"]]
+    assert opened.json["protocolStatus"] == {"code": "PROTOCOL_STATUS_CODE_OK"}
+    registered = mxgw("register", *session, "--client-name", "python-client", "--json")
+    assert registered.json["register"] == {"serverHandle": 1}
+    handles = ["--server-handle", "1"]
+    item = mxgw("add-item", *session, *handles, "--item", "TestMachine_001.MachineCode", "--json")
+    assert item.json["addItem"] == {"itemHandle": 1}
+    item_handle = ["--item-handle", "1"]
+    assert mxgw("advise", *session, *handles, *item_handle, "--json").code == 0
+    events = mxgw("stream-events", *session, "--max-events", "1", "--json").json["events"]
+    assert [event["family"] for event in events] == ["MX_EVENT_FAMILY_ON_DATA_CHANGE"]
+    written = mxgw(
+        "write", *session, *handles, *item_handle, "--type", "string", "--value", "x", "--json"
+    )
+    assert written.json["kind"] == "MX_COMMAND_KIND_WRITE"
+    closed = mxgw("close-session", *session, "--json")
+    assert closed.json["finalState"] == "SESSION_STATE_CLOSED"
+
+
+def test_bulk_commands_take_comma_lists_and_give_a_result_each(mxgw: Run, session_id: str) -> None:
+    common = ["--session-id", session_id, "--server-handle", "1"]
+    subscribed = mxgw("subscribe-bulk", *common, "--items", TAGS, "--json").json
+    assert [result["wasSuccessful"] for result in subscribed] == [True, True]
+    written = mxgw(
+        "write-bulk",
+        *common,
+        "--item-handles",
+        "1,2",
+        "--type",
+        "int32",
+        "--values",
+        "7,8",
+        "--json",
+    )
+    assert [result["wasSuccessful"] for result in written.json] == [True, True]
+    read = mxgw("read-bulk", *common, "--items", TAGS, "--timeout-ms", "1000", "--json").json
+    assert [result["wasCached"] for result in read] == [True, True]
+
+
+def test_a_bulk_with_a_failed_entry_ends_with_its_own_code(mxgw: Run, session_id: str) -> None:
+    failed = mxgw(
+        "advise-item-bulk", "--session-id", session_id, "--server-handle", "1",
+        "--item-handles", "99", "--json",
+    )  # fmt: skip
+    assert failed.code == 6
+    assert failed.json[0]["errorMessage"]
+
+
+def test_people_get_a_table(mxgw: Run, session_id: str) -> None:
+    shown = mxgw(
+        "read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", TAGS
+    ).out.splitlines()
+    assert len(shown) == 3
+    assert "wasCached" in shown[0]
+    assert "TestMachine_002.TestChangingInt" in shown[2]
+
+
+def test_a_stream_that_runs_out_of_time_is_no_error(mxgw: Run, session_id: str) -> None:
+    ended = mxgw("stream-events", "--session-id", session_id, "--timeout", "0.2", "--json")
+    assert (ended.code, ended.json) == (0, {"events": []})
+
+
+def test_smoke_opens_sees_an_event_and_closes(mxgw: Run) -> None:
+    shown = mxgw("smoke", "--item", "TestMachine_001.MachineCode", "--json")
+    assert shown.code == 0
+    assert len(shown.json["events"]) == 1
+    later = mxgw("ping", "--session-id", shown.json["sessionId"], "--json")
+    assert later.error["type"] == "MxGatewaySessionNotReadyError"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["--type", "int32", "--value", "abc"], "int32"),
+        (["--type", "int32", "--value", "2147483648"], "int32"),
+        (["--type", "double", "--value", "nan"], "double"),
+        (["--type", "bool", "--value", "maybe"], "bool"),
+        (["--type", "time", "--value", "yesterday"], "time"),
+        (["--type", "colour", "--value", "red"], "colour"),
+    ],
+)
+def test_a_value_that_is_not_of_its_type_is_a_usage_error(
+    mxgw: Run, values: list[str], message: str
+) -> None:
+    failed = mxgw(
+        "write",
+        "--session-id",
+        "s",
+        "--server-handle",
+        "1",
+        "--item-handle",
+        "1",
+        *values,
+        "--json",
+    )
+    assert failed.code == 2
+    assert message in failed.error["error"]
+
+
+def test_lists_of_different_length_are_a_usage_error(mxgw: Run) -> None:
+    failed = mxgw(
+        "write-bulk", "--session-id", "s", "--server-handle", "1", "--item-handles", "1,2",
+        "--type", "int32", "--values", "1",
+    )  # fmt: skip
+    assert failed.code == 2
+    assert "--item-handles has 2 items and --values 1" in failed.err
+
+
+def test_tls_and_plaintext_exclude_each_other(mxgw: Run) -> None:
+    failed = mxgw("ping", "--session-id", "s", "--tls", "--json")
+    assert failed.code == 2
+    assert "exclude each other" in failed.error["error"]
+
+
+def test_without_plaintext_there_is_tls_and_no_downgrade(mxgw: Run) -> None:
+    failed = mxgw("ping", "--session-id", "s", "--json", plaintext=False)
+    assert failed.code == 3
+    assert "plaintext explicitly" in failed.error["error"]
+
+
+def test_an_endpoint_that_refuses_is_code_3(mxgw: Run) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{unused.getsockname()[1]}"
+        failed = mxgw("ping", "--session-id", "s", "--endpoint", endpoint, "--json")
+    assert failed.code == 3
+    assert f"connecting to {endpoint}" in failed.error["error"]
+
+
+def test_a_wrong_key_is_code_4_and_never_shown(mxgw: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTHER_KEY", "mxgw_x_topsecret")
+    for arguments in (["--api-key", "mxgw_x_topsecret"], ["--api-key-env", "OTHER_KEY"]):
+        failed = mxgw("open-session", *arguments, "--json")
+        assert failed.code == 4
+        assert failed.error["type"] == "MxGatewayAuthenticationError"
+        assert "topsecret" not in failed.out + failed.err
+
+
+def test_a_key_variable_that_is_not_set_is_named_not_guessed(mxgw: Run) -> None:
+    failed = mxgw("open-session", "--api-key-env", "NOT_SET_ANYWHERE", "--json")
+    assert failed.code == 2
+    assert "NOT_SET_ANYWHERE" in failed.error["error"]
+
+
+def test_an_mxaccess_failure_is_one_line_or_one_object_and_no_trace(
+    mxgw: Run, session_id: str
+) -> None:
+    handles = ["--server-handle", "1", "--item-handle", "9"]
+    arguments = ["advise", "--session-id", session_id, *handles]
+    plain = mxgw(*arguments)
+    assert plain.code == 1
+    assert plain.err.count("\n") == 1
+    assert "Traceback" not in plain.err
+    assert "0x80070057" in plain.err
+    as_json = mxgw(*arguments, "--json")
+    assert as_json.error["type"] == "MxAccessError"
+
+
+def test_a_password_is_asked_for_and_not_echoed(
+    mxgw: Run, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "topsecret")
+    shown = mxgw(
+        "authenticate-user", "--session-id", session_id, "--server-handle", "1",
+        "--user-name", "op", "--json",
+    )  # fmt: skip
+    assert shown.code == 0
+    assert json.loads(shown.out.splitlines()[-1])["authenticateUser"] == {"userId": 1}
+    assert "topsecret" not in shown.out + shown.err
+
+
+def test_an_unknown_command_is_a_usage_error(mxgw: Run) -> None:
+    assert mxgw("no-such-command", plaintext=False).code == 2

@@ -1,0 +1,66 @@
+"""The command line as processes: the simulator's start and end, the demo, the module form."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import SIMULATE
+
+MXGW = [sys.executable, "-m", "zb_mom_ww_mxgateway_cli"]
+
+
+def _signal_tests() -> list[signal.Signals]:
+    """Windows can only kill a process by force; its Ctrl-C needs a console of its own."""
+    return [] if os.name == "nt" else [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", _signal_tests())
+def test_the_simulator_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen(SIMULATE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        host, port = ready["endpoint"].split(":")
+        with socket.create_connection((host, int(port))):
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert b"Traceback" not in errors
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)))
+
+
+def test_a_port_that_is_taken_is_one_line_and_no_trace() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [*MXGW, "simulate", "--port", port], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert port in done.stderr
+
+
+def test_the_demo_does_the_main_job_and_leaves_nothing_running() -> None:
+    done = subprocess.run([*MXGW, "demo"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.count("OnWriteComplete") == 2
+    assert "10 of 10 tags" in done.stdout
+    assert done.stdout.count(" true") == 10
+    port = int(done.stdout.split("127.0.0.1:")[1].split(",")[0])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_the_module_form_is_the_same_program() -> None:
+    done = subprocess.run([*MXGW, "version", "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["gatewayProtocolVersion"] == 3

@@ -1,0 +1,63 @@
+"""README and docs say what is there: their Python runs, their commands and links exist."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from zb_mom_ww_mxgateway_cli.__main__ import cli
+from zb_mom_ww_mxgateway_sim import SimulatedGateway
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Name and text of every code block of a language."""
+    return [
+        (f"{document.name}:{number}", text)
+        for document in DOCUMENTS
+        for number, text in enumerate(
+            re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.S), 1
+        )
+    ]
+
+
+@pytest.mark.parametrize(("name", "text"), blocks("python"))
+async def test_the_python_of_the_documents_runs(name: str, text: str) -> None:
+    async with SimulatedGateway(change_interval=0.05) as gateway:
+        text = text.replace("localhost:5000", gateway.endpoint)
+        text = text.replace("<gateway-api-key>", gateway.api_key)
+        code = compile(text, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        result = eval(code, {"__name__": "example"})
+        if inspect.isawaitable(result):
+            await result
+
+
+@pytest.mark.parametrize(("name", "text"), blocks("sh"))
+def test_the_commands_of_the_documents_exist_with_their_options(name: str, text: str) -> None:
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] != ["mxgw-py"]:
+            continue
+        command = cli.commands[words[1]]
+        known = {option for param in command.params for option in param.opts}
+        assert {word for word in words[2:] if word.startswith("--")} <= known, line
+
+
+def test_the_make_targets_of_the_documents_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    for _, text in blocks("sh"):
+        assert set(re.findall(r"^make ([a-z-]+)", text, re.M)) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
