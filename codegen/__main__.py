@@ -74,20 +74,20 @@ def _check(options: argparse.Namespace) -> int:
 def _watch(options: argparse.Namespace) -> int:
     from watchfiles import watch
 
-    folders = [options.proto_dir, _PROJECT / "templates"]
+    folders = [options.proto_dir, _PROJECT / "templates", _PROJECT / "codegen"]
     print(f"watching {', '.join(str(folder) for folder in folders)}; Ctrl-C ends", flush=True)
-    _generate_and_tell(options)
+    # A process of its own each time, so that a change of the generator counts too.
+    command = [sys.executable, "-m", "codegen", "generate"]
+    command += [
+        "--proto-dir",
+        str(options.proto_dir.resolve()),
+        "--out",
+        str(options.out.resolve()),
+    ]
+    subprocess.run(command, check=False, cwd=_PROJECT)
     for _ in watch(*folders, raise_interrupt=True):
-        _generate_and_tell(options)
+        subprocess.run(command, check=False, cwd=_PROJECT)
     return 0
-
-
-def _generate_and_tell(options: argparse.Namespace) -> None:
-    try:
-        _generate(options)
-    except CodegenError as error:
-        print(f"codegen: {error}", file=sys.stderr)
-    sys.stdout.flush()
 
 
 def _dump_ir(options: argparse.Namespace) -> int:

@@ -17,7 +17,8 @@ BUILTINS = frozenset("bool bytes dict field float int list property str tuple ty
 #: Names that generated modules import or define: no class of the contract may take one.
 MODULE_NAMES = (
     frozenset(
-        "ABC AsyncGenerator AsyncIterator Callable Cardinality CommandSpec Context Enum Final Generic "
+        "ABC AsyncGenerator AsyncIterator Callable Cardinality CommandSpec Context Enum Final "
+        "Generic "
         "Handler Iterable Iterator Literal Mapping Members Message Metadata Method None True "
         "False OneofMessage OpenEnum Param Payload Result Self Sequence Stream Transport "
         "TypeAlias TypeVar V abstractmethod annotations commands codec dataclass datetime "

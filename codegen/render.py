@@ -14,8 +14,11 @@ import jinja2
 from ruff.__main__ import find_ruff_bin  # type: ignore[import-untyped]
 
 from . import ir
+from .codec_views import CodecViews
+from .command_views import CommandViews
+from .docstrings import docstring
 from .errors import CodegenError
-from .views import Views, docstring
+from .views import Views
 
 _RUNTIME: Final = "zb_mom_ww_mxgateway_wire"
 _TEMPLATES: Final = Path(__file__).parent.parent / "templates"
@@ -94,6 +97,13 @@ def _texts(schema: ir.Schema) -> Iterator[tuple[str, str]]:
             yield f"{schema.root}/{package.module}/{name}.py", f"{head}\n{imports}\n\n{body}"
 
 
+_CODEC_DOC: Final = """The codec of every message of {}.
+
+``encode_…`` gives a message's bytes; ``label`` names it in errors. ``decode_…`` reads
+``data[pos:end]``, ``depth`` messages deep, into a new message or into the one given, which is how
+protobuf merges.
+"""
+
 #: Module, template, docstring and what the template needs.
 Row = tuple[str, str, str, Mapping[str, object]]
 
@@ -114,16 +124,20 @@ def _plan(schema: ir.Schema, package: ir.Package, views: Views) -> Iterator[Row]
         f"The messages of {title}.",
         {"messages": list(views.messages())},
     )
-    codecs = {"codecs": list(views.codecs()), "enum_tables": list(views.enum_tables())}
-    yield "codec", "codec.py.j2", f"The codec of every message of {title}.", codecs
+    codec_views = CodecViews(schema, package)
+    codecs = {
+        "codecs": list(codec_views.codecs()),
+        "enum_tables": list(codec_views.enum_tables()),
+    }
+    yield "codec", "codec.py.j2", _CODEC_DOC.format(title), codecs
     if package.services:
         services = {"services": list(views.services())}
         yield "services", "services.py.j2", f"The services of {title}: data, stub, base.", services
     if schema.commands and schema.commands.module == package.module:
-        yield from _command_plan(schema.commands, views)
+        yield from _command_plan(schema.commands, CommandViews(schema, package))
 
 
-def _command_plan(commands: ir.Commands, views: Views) -> Iterator[Row]:
+def _command_plan(commands: ir.Commands, views: CommandViews) -> Iterator[Row]:
     context: dict[str, object] = {
         "commands": commands,
         "command_views": list(views.commands(commands)),

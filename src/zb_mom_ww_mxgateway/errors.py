@@ -303,6 +303,8 @@ def _failed(reply: MxCommandReply) -> bool:
 def _mxaccess_error(reply: MxCommandReply, attempted: str) -> MxAccessError:
     said = [describe_hresult(reply.hresult)] if reply.hresult else []
     said += [describe_status(status) for status in reply.statuses if is_failure(status)]
-    words = [reply.diagnostic_message, reply.protocol_status.message if reply.protocol_status else ""]
-    said += [text for text in dict.fromkeys(words) if text and not any(text in s for s in said)]
+    status = reply.protocol_status or ProtocolStatus()
+    for text in (reply.diagnostic_message, status.message):
+        if text and not any(text in part for part in said):
+            said.append(text)
     return MxAccessError(f"{attempted} failed in MXAccess: {'; '.join(said)}", reply=reply)

@@ -30,7 +30,8 @@ INTERRUPTED: Final = 130
 def emit(value: Any, *, as_json: bool) -> None:
     """Print a result: one line of JSON with sorted keys, or lines and tables for people."""
     if as_json:
-        click.echo(json.dumps(value, sort_keys=True, ensure_ascii=False))
+        # ASCII alone: pipes on Windows seldom carry more.
+        click.echo(json.dumps(value, sort_keys=True))
     elif isinstance(value, Mapping):
         _lines(cast("Mapping[str, Any]", value))
     elif isinstance(value, Sequence) and not isinstance(value, str):
@@ -70,7 +71,7 @@ def fail(error: BaseException, *, as_json: bool) -> int:
     text = " ".join(message_of(error).split())
     if as_json:
         shown = {"error": text, "exitCode": code, "type": type(error).__name__}
-        click.echo(json.dumps(shown, sort_keys=True, ensure_ascii=False), err=True)
+        click.echo(json.dumps(shown, sort_keys=True), err=True)
     else:
         click.echo(f"mxgw-py: {text}", err=True)
         if isinstance(error, click.UsageError) and error.ctx is not None:

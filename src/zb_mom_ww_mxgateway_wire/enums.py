@@ -31,7 +31,7 @@ class OpenEnum(IntEnum):
     @property
     def is_known(self) -> bool:
         """Whether the contract that the SDK was generated from names this number."""
-        return self._name_ in type(self).__members__
+        return self._value_ in type(self)._value2member_map_
 
     @property
     def proto_name(self) -> str:

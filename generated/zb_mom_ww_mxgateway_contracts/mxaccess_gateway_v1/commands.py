@@ -91,7 +91,7 @@ REGISTER: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Register a client; the answer is a RegisterReply.",
+    doc="Register a client.",
 )
 UNREGISTER: Final = CommandSpec(
     name="unregister",
@@ -137,7 +137,7 @@ ADD_ITEM: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Add an item; the answer is an AddItemReply.",
+    doc="Add an item.",
 )
 ADD_ITEM2: Final = CommandSpec(
     name="add_item2",
@@ -169,7 +169,7 @@ ADD_ITEM2: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Add an item with a context; the answer is an AddItem2Reply.",
+    doc="Add an item with a context.",
 )
 REMOVE_ITEM: Final = CommandSpec(
     name="remove_item",
@@ -305,7 +305,7 @@ ADD_BUFFERED_ITEM: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Add an item whose data arrives in batches; the answer is an AddBufferedItemReply.",
+    doc="Add an item whose data arrives in batches.",
 )
 SET_BUFFERED_UPDATE_INTERVAL: Final = CommandSpec(
     name="set_buffered_update_interval",
@@ -357,7 +357,7 @@ SUSPEND: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Pause the data changes of an item; the answer is a SuspendReply.",
+    doc="Pause the data changes of an item.",
 )
 ACTIVATE: Final = CommandSpec(
     name="activate",
@@ -383,7 +383,7 @@ ACTIVATE: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Resume the data changes of a suspended item; the answer is an ActivateReply.",
+    doc="Resume the data changes of a suspended item.",
 )
 WRITE: Final = CommandSpec(
     name="write",
@@ -590,7 +590,7 @@ AUTHENTICATE_USER: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Turn a name and a password into a user id; the answer is an AuthenticateUserReply.",
+    doc="Turn a name and a password into a user id.",
 )
 ARCHESTRA_USER_TO_ID: Final = CommandSpec(
     name="archestra_user_to_id",
@@ -616,7 +616,7 @@ ARCHESTRA_USER_TO_ID: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Turn the GUID of a user into a user id; the answer is an ArchestrAUserToIdReply.",
+    doc="Turn the GUID of a user into a user id.",
 )
 ADD_ITEM_BULK: Final = CommandSpec(
     name="add_item_bulk",
@@ -642,7 +642,7 @@ ADD_ITEM_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Add many items; the answer is a BulkSubscribeReply.",
+    doc="Add many items.",
 )
 ADVISE_ITEM_BULK: Final = CommandSpec(
     name="advise_item_bulk",
@@ -668,7 +668,7 @@ ADVISE_ITEM_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Ask for the data changes of many items; the answer is a BulkSubscribeReply.",
+    doc="Ask for the data changes of many items.",
 )
 REMOVE_ITEM_BULK: Final = CommandSpec(
     name="remove_item_bulk",
@@ -694,7 +694,7 @@ REMOVE_ITEM_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Remove many items; the answer is a BulkSubscribeReply.",
+    doc="Remove many items.",
 )
 UN_ADVISE_ITEM_BULK: Final = CommandSpec(
     name="un_advise_item_bulk",
@@ -720,7 +720,7 @@ UN_ADVISE_ITEM_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Stop the data changes of many items; the answer is a BulkSubscribeReply.",
+    doc="Stop the data changes of many items.",
 )
 SUBSCRIBE_BULK: Final = CommandSpec(
     name="subscribe_bulk",
@@ -746,7 +746,7 @@ SUBSCRIBE_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Add and advise many items at once; the answer is a BulkSubscribeReply.",
+    doc="Add and advise many items at once.",
 )
 UNSUBSCRIBE_BULK: Final = CommandSpec(
     name="unsubscribe_bulk",
@@ -772,7 +772,7 @@ UNSUBSCRIBE_BULK: Final = CommandSpec(
             required=True,
         ),
     ),
-    doc="Un-advise and remove many items at once; the answer is a BulkSubscribeReply.",
+    doc="Un-advise and remove many items at once.",
 )
 SUBSCRIBE_ALARMS: Final = CommandSpec(
     name="subscribe_alarms",
@@ -873,7 +873,7 @@ ACKNOWLEDGE_ALARM: Final = CommandSpec(
             keyword_only=True,
         ),
     ),
-    doc="Acknowledge an alarm by GUID; the answer is an AcknowledgeAlarmReplyPayload.",
+    doc="Acknowledge an alarm by GUID.",
 )
 QUERY_ACTIVE_ALARMS: Final = CommandSpec(
     name="query_active_alarms",
@@ -892,7 +892,7 @@ QUERY_ACTIVE_ALARMS: Final = CommandSpec(
             doc="Keeps only alarms whose full reference starts with this text; empty keeps all.",
         ),
     ),
-    doc="List the active alarms; the answer is a QueryActiveAlarmsReplyPayload.",
+    doc="List the active alarms.",
 )
 ACKNOWLEDGE_ALARM_BY_NAME: Final = CommandSpec(
     name="acknowledge_alarm_by_name",
@@ -954,7 +954,7 @@ ACKNOWLEDGE_ALARM_BY_NAME: Final = CommandSpec(
             keyword_only=True,
         ),
     ),
-    doc="Acknowledge an alarm by name; the answer is an AcknowledgeAlarmReplyPayload.",
+    doc="Acknowledge an alarm by name.",
 )
 WRITE_BULK: Final = CommandSpec(
     name="write_bulk",
@@ -977,7 +977,7 @@ WRITE_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values; the answer is a BulkWriteReply.",
+    doc="Write many values.",
 )
 WRITE2_BULK: Final = CommandSpec(
     name="write2_bulk",
@@ -1000,7 +1000,7 @@ WRITE2_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values, each with its own timestamp; the answer is a BulkWriteReply.",
+    doc="Write many values, each with its own timestamp.",
 )
 WRITE_SECURED_BULK: Final = CommandSpec(
     name="write_secured_bulk",
@@ -1023,7 +1023,7 @@ WRITE_SECURED_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values on behalf of authenticated users; the answer is a BulkWriteReply.",
+    doc="Write many values on behalf of authenticated users.",
 )
 WRITE_SECURED2_BULK: Final = CommandSpec(
     name="write_secured2_bulk",
@@ -1046,7 +1046,7 @@ WRITE_SECURED2_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values on behalf of authenticated users, each with its own timestamp; the answer is a BulkWriteReply.",
+    doc="Write many values on behalf of authenticated users, each with its own timestamp.",
 )
 READ_BULK: Final = CommandSpec(
     name="read_bulk",
@@ -1078,7 +1078,7 @@ READ_BULK: Final = CommandSpec(
             keyword_only=True,
         ),
     ),
-    doc="Read the current values of many tags; the answer is a BulkReadReply.",
+    doc="Read the current values of many tags.",
 )
 PING: Final = CommandSpec(
     name="ping",
@@ -1104,7 +1104,7 @@ GET_SESSION_STATE: Final = CommandSpec(
     bulk_field=None,
     max_items=MAX_BULK_ITEMS,
     params=(),
-    doc="Ask for the state of the session; the answer is a GetSessionStateReply.",
+    doc="Ask for the state of the session.",
 )
 GET_WORKER_INFO: Final = CommandSpec(
     name="get_worker_info",
@@ -1117,7 +1117,7 @@ GET_WORKER_INFO: Final = CommandSpec(
     bulk_field=None,
     max_items=MAX_BULK_ITEMS,
     params=(),
-    doc="Ask about the worker process; the answer is a GetWorkerInfoReply.",
+    doc="Ask about the worker process.",
 )
 DRAIN_EVENTS: Final = CommandSpec(
     name="drain_events",
@@ -1136,7 +1136,7 @@ DRAIN_EVENTS: Final = CommandSpec(
             doc="Limits the number of events taken; 0 takes all.",
         ),
     ),
-    doc="Take queued events without a stream; the answer is a DrainEventsReply.",
+    doc="Take queued events without a stream.",
 )
 SHUTDOWN_WORKER: Final = CommandSpec(
     name="shutdown_worker",

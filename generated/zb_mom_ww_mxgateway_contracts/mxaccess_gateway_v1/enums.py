@@ -89,16 +89,16 @@ class MxCommandKind(OpenEnum):
     """No command is named; the gateway refuses the request."""
 
     REGISTER = 1
-    """Register a client; the answer is a RegisterReply."""
+    """Register a client."""
 
     UNREGISTER = 2
     """Undo a registration and everything that belongs to it."""
 
     ADD_ITEM = 3
-    """Add an item; the answer is an AddItemReply."""
+    """Add an item."""
 
     ADD_ITEM2 = 4
-    """Add an item with a context; the answer is an AddItem2Reply."""
+    """Add an item with a context."""
 
     REMOVE_ITEM = 5
     """Remove an item."""
@@ -113,16 +113,16 @@ class MxCommandKind(OpenEnum):
     """Ask for the data changes of an item with a supervisory advice."""
 
     ADD_BUFFERED_ITEM = 9
-    """Add an item whose data arrives in batches; the answer is an AddBufferedItemReply."""
+    """Add an item whose data arrives in batches."""
 
     SET_BUFFERED_UPDATE_INTERVAL = 10
     """Set how often buffered data is sent."""
 
     SUSPEND = 11
-    """Pause the data changes of an item; the answer is a SuspendReply."""
+    """Pause the data changes of an item."""
 
     ACTIVATE = 12
-    """Resume the data changes of a suspended item; the answer is an ActivateReply."""
+    """Resume the data changes of a suspended item."""
 
     WRITE = 13
     """Write a value."""
@@ -137,28 +137,28 @@ class MxCommandKind(OpenEnum):
     """Write a value with its own timestamp on behalf of authenticated users."""
 
     AUTHENTICATE_USER = 17
-    """Turn a name and a password into a user id; the answer is an AuthenticateUserReply."""
+    """Turn a name and a password into a user id."""
 
     ARCHESTRA_USER_TO_ID = 18
-    """Turn the GUID of a user into a user id; the answer is an ArchestrAUserToIdReply."""
+    """Turn the GUID of a user into a user id."""
 
     ADD_ITEM_BULK = 19
-    """Add many items; the answer is a BulkSubscribeReply."""
+    """Add many items."""
 
     ADVISE_ITEM_BULK = 20
-    """Ask for the data changes of many items; the answer is a BulkSubscribeReply."""
+    """Ask for the data changes of many items."""
 
     REMOVE_ITEM_BULK = 21
-    """Remove many items; the answer is a BulkSubscribeReply."""
+    """Remove many items."""
 
     UN_ADVISE_ITEM_BULK = 22
-    """Stop the data changes of many items; the answer is a BulkSubscribeReply."""
+    """Stop the data changes of many items."""
 
     SUBSCRIBE_BULK = 23
-    """Add and advise many items at once; the answer is a BulkSubscribeReply."""
+    """Add and advise many items at once."""
 
     UNSUBSCRIBE_BULK = 24
-    """Un-advise and remove many items at once; the answer is a BulkSubscribeReply."""
+    """Un-advise and remove many items at once."""
 
     SUBSCRIBE_ALARMS = 25
     """Switch alarm events on in the session's event stream."""
@@ -167,42 +167,40 @@ class MxCommandKind(OpenEnum):
     """Switch alarm events off in the session's event stream."""
 
     ACKNOWLEDGE_ALARM = 27
-    """Acknowledge an alarm by GUID; the answer is an AcknowledgeAlarmReplyPayload."""
+    """Acknowledge an alarm by GUID."""
 
     QUERY_ACTIVE_ALARMS = 28
-    """List the active alarms; the answer is a QueryActiveAlarmsReplyPayload."""
+    """List the active alarms."""
 
     ACKNOWLEDGE_ALARM_BY_NAME = 29
-    """Acknowledge an alarm by name; the answer is an AcknowledgeAlarmReplyPayload."""
+    """Acknowledge an alarm by name."""
 
     WRITE_BULK = 30
-    """Write many values; the answer is a BulkWriteReply."""
+    """Write many values."""
 
     WRITE2_BULK = 31
-    """Write many values, each with its own timestamp; the answer is a BulkWriteReply."""
+    """Write many values, each with its own timestamp."""
 
     WRITE_SECURED_BULK = 32
-    """Write many values on behalf of authenticated users; the answer is a BulkWriteReply."""
+    """Write many values on behalf of authenticated users."""
 
     WRITE_SECURED2_BULK = 33
-    """Write many values on behalf of authenticated users, each with its own timestamp; the answer
-    is a BulkWriteReply.
-    """
+    """Write many values on behalf of authenticated users, each with its own timestamp."""
 
     READ_BULK = 34
-    """Read the current values of many tags; the answer is a BulkReadReply."""
+    """Read the current values of many tags."""
 
     PING = 100
     """Check that the session's worker answers."""
 
     GET_SESSION_STATE = 101
-    """Ask for the state of the session; the answer is a GetSessionStateReply."""
+    """Ask for the state of the session."""
 
     GET_WORKER_INFO = 102
-    """Ask about the worker process; the answer is a GetWorkerInfoReply."""
+    """Ask about the worker process."""
 
     DRAIN_EVENTS = 103
-    """Take queued events without a stream; the answer is a DrainEventsReply."""
+    """Take queued events without a stream."""
 
     SHUTDOWN_WORKER = 104
     """Stop the worker, which closes the session."""

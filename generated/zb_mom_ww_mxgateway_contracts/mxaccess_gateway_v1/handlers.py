@@ -77,7 +77,7 @@ class CommandHandlers(ABC, Generic[Context]):
 
     @abstractmethod
     async def register(self, context: Context, command: RegisterCommand) -> RegisterReply:
-        """Register a client; the answer is a RegisterReply."""
+        """Register a client."""
 
     @abstractmethod
     async def unregister(self, context: Context, command: UnregisterCommand) -> None:
@@ -85,11 +85,11 @@ class CommandHandlers(ABC, Generic[Context]):
 
     @abstractmethod
     async def add_item(self, context: Context, command: AddItemCommand) -> AddItemReply:
-        """Add an item; the answer is an AddItemReply."""
+        """Add an item."""
 
     @abstractmethod
     async def add_item2(self, context: Context, command: AddItem2Command) -> AddItem2Reply:
-        """Add an item with a context; the answer is an AddItem2Reply."""
+        """Add an item with a context."""
 
     @abstractmethod
     async def remove_item(self, context: Context, command: RemoveItemCommand) -> None:
@@ -111,7 +111,7 @@ class CommandHandlers(ABC, Generic[Context]):
     async def add_buffered_item(
         self, context: Context, command: AddBufferedItemCommand
     ) -> AddBufferedItemReply:
-        """Add an item whose data arrives in batches; the answer is an AddBufferedItemReply."""
+        """Add an item whose data arrives in batches."""
 
     @abstractmethod
     async def set_buffered_update_interval(
@@ -121,11 +121,11 @@ class CommandHandlers(ABC, Generic[Context]):
 
     @abstractmethod
     async def suspend(self, context: Context, command: SuspendCommand) -> SuspendReply:
-        """Pause the data changes of an item; the answer is a SuspendReply."""
+        """Pause the data changes of an item."""
 
     @abstractmethod
     async def activate(self, context: Context, command: ActivateCommand) -> ActivateReply:
-        """Resume the data changes of a suspended item; the answer is an ActivateReply."""
+        """Resume the data changes of a suspended item."""
 
     @abstractmethod
     async def write(self, context: Context, command: WriteCommand) -> None:
@@ -147,49 +147,49 @@ class CommandHandlers(ABC, Generic[Context]):
     async def authenticate_user(
         self, context: Context, command: AuthenticateUserCommand
     ) -> AuthenticateUserReply:
-        """Turn a name and a password into a user id; the answer is an AuthenticateUserReply."""
+        """Turn a name and a password into a user id."""
 
     @abstractmethod
     async def archestra_user_to_id(
         self, context: Context, command: ArchestrAUserToIdCommand
     ) -> ArchestrAUserToIdReply:
-        """Turn the GUID of a user into a user id; the answer is an ArchestrAUserToIdReply."""
+        """Turn the GUID of a user into a user id."""
 
     @abstractmethod
     async def add_item_bulk(
         self, context: Context, command: AddItemBulkCommand
     ) -> BulkSubscribeReply:
-        """Add many items; the answer is a BulkSubscribeReply."""
+        """Add many items."""
 
     @abstractmethod
     async def advise_item_bulk(
         self, context: Context, command: AdviseItemBulkCommand
     ) -> BulkSubscribeReply:
-        """Ask for the data changes of many items; the answer is a BulkSubscribeReply."""
+        """Ask for the data changes of many items."""
 
     @abstractmethod
     async def remove_item_bulk(
         self, context: Context, command: RemoveItemBulkCommand
     ) -> BulkSubscribeReply:
-        """Remove many items; the answer is a BulkSubscribeReply."""
+        """Remove many items."""
 
     @abstractmethod
     async def un_advise_item_bulk(
         self, context: Context, command: UnAdviseItemBulkCommand
     ) -> BulkSubscribeReply:
-        """Stop the data changes of many items; the answer is a BulkSubscribeReply."""
+        """Stop the data changes of many items."""
 
     @abstractmethod
     async def subscribe_bulk(
         self, context: Context, command: SubscribeBulkCommand
     ) -> BulkSubscribeReply:
-        """Add and advise many items at once; the answer is a BulkSubscribeReply."""
+        """Add and advise many items at once."""
 
     @abstractmethod
     async def unsubscribe_bulk(
         self, context: Context, command: UnsubscribeBulkCommand
     ) -> BulkSubscribeReply:
-        """Un-advise and remove many items at once; the answer is a BulkSubscribeReply."""
+        """Un-advise and remove many items at once."""
 
     @abstractmethod
     async def subscribe_alarms(self, context: Context, command: SubscribeAlarmsCommand) -> None:
@@ -203,45 +203,43 @@ class CommandHandlers(ABC, Generic[Context]):
     async def acknowledge_alarm(
         self, context: Context, command: AcknowledgeAlarmCommand
     ) -> AcknowledgeAlarmReplyPayload:
-        """Acknowledge an alarm by GUID; the answer is an AcknowledgeAlarmReplyPayload."""
+        """Acknowledge an alarm by GUID."""
 
     @abstractmethod
     async def query_active_alarms(
         self, context: Context, command: QueryActiveAlarmsCommand
     ) -> QueryActiveAlarmsReplyPayload:
-        """List the active alarms; the answer is a QueryActiveAlarmsReplyPayload."""
+        """List the active alarms."""
 
     @abstractmethod
     async def acknowledge_alarm_by_name(
         self, context: Context, command: AcknowledgeAlarmByNameCommand
     ) -> AcknowledgeAlarmReplyPayload:
-        """Acknowledge an alarm by name; the answer is an AcknowledgeAlarmReplyPayload."""
+        """Acknowledge an alarm by name."""
 
     @abstractmethod
     async def write_bulk(self, context: Context, command: WriteBulkCommand) -> BulkWriteReply:
-        """Write many values; the answer is a BulkWriteReply."""
+        """Write many values."""
 
     @abstractmethod
     async def write2_bulk(self, context: Context, command: Write2BulkCommand) -> BulkWriteReply:
-        """Write many values, each with its own timestamp; the answer is a BulkWriteReply."""
+        """Write many values, each with its own timestamp."""
 
     @abstractmethod
     async def write_secured_bulk(
         self, context: Context, command: WriteSecuredBulkCommand
     ) -> BulkWriteReply:
-        """Write many values on behalf of authenticated users; the answer is a BulkWriteReply."""
+        """Write many values on behalf of authenticated users."""
 
     @abstractmethod
     async def write_secured2_bulk(
         self, context: Context, command: WriteSecured2BulkCommand
     ) -> BulkWriteReply:
-        """Write many values on behalf of authenticated users, each with its own timestamp; the
-        answer is a BulkWriteReply.
-        """
+        """Write many values on behalf of authenticated users, each with its own timestamp."""
 
     @abstractmethod
     async def read_bulk(self, context: Context, command: ReadBulkCommand) -> BulkReadReply:
-        """Read the current values of many tags; the answer is a BulkReadReply."""
+        """Read the current values of many tags."""
 
     @abstractmethod
     async def ping(self, context: Context, command: PingCommand) -> None:
@@ -251,17 +249,17 @@ class CommandHandlers(ABC, Generic[Context]):
     async def get_session_state(
         self, context: Context, command: GetSessionStateCommand
     ) -> GetSessionStateReply:
-        """Ask for the state of the session; the answer is a GetSessionStateReply."""
+        """Ask for the state of the session."""
 
     @abstractmethod
     async def get_worker_info(
         self, context: Context, command: GetWorkerInfoCommand
     ) -> GetWorkerInfoReply:
-        """Ask about the worker process; the answer is a GetWorkerInfoReply."""
+        """Ask about the worker process."""
 
     @abstractmethod
     async def drain_events(self, context: Context, command: DrainEventsCommand) -> DrainEventsReply:
-        """Take queued events without a stream; the answer is a DrainEventsReply."""
+        """Take queued events without a stream."""
 
     @abstractmethod
     async def shutdown_worker(self, context: Context, command: ShutdownWorkerCommand) -> None:

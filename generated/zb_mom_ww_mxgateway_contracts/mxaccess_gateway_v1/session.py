@@ -91,13 +91,8 @@ class SessionCommands(ABC, Generic[V]):
     def _value(self, value: V) -> MxValue:
         """``value`` as the contract's message."""
 
-    async def register(
-        self,
-        client_name: str,
-        *,
-        correlation_id: str = "",
-    ) -> int:
-        """Register a client; the answer is a RegisterReply.
+    async def register(self, client_name: str, *, correlation_id: str = "") -> int:
+        """Register a client.
 
         Args:
             client_name: Labels the registration in MXAccess; it has no effect on rights.
@@ -108,44 +103,25 @@ class SessionCommands(ABC, Generic[V]):
         """
         return (
             await self._command(
-                commands.REGISTER,
-                RegisterCommand(
-                    client_name=client_name,
-                ),
-                correlation_id,
+                commands.REGISTER, RegisterCommand(client_name=client_name), correlation_id
             )
         ).server_handle
 
-    async def unregister(
-        self,
-        server_handle: int,
-        *,
-        correlation_id: str = "",
-    ) -> None:
+    async def unregister(self, server_handle: int, *, correlation_id: str = "") -> None:
         """Undo a registration and everything that belongs to it.
 
         Args:
             server_handle: Identifies the registration to undo.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.UNREGISTER,
-                UnregisterCommand(
-                    server_handle=server_handle,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.UNREGISTER, UnregisterCommand(server_handle=server_handle), correlation_id
         )
 
     async def add_item(
-        self,
-        server_handle: int,
-        item_definition: str,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_definition: str, *, correlation_id: str = ""
     ) -> int:
-        """Add an item; the answer is an AddItemReply.
+        """Add an item.
 
         Args:
             server_handle: Identifies the registration that will own the item.
@@ -155,15 +131,12 @@ class SessionCommands(ABC, Generic[V]):
 
         Returns:
             Identifies the new item within its registration; adding a name twice gives two
-                handles.
+            handles.
         """
         return (
             await self._command(
                 commands.ADD_ITEM,
-                AddItemCommand(
-                    server_handle=server_handle,
-                    item_definition=item_definition,
-                ),
+                AddItemCommand(server_handle=server_handle, item_definition=item_definition),
                 correlation_id,
             )
         ).item_handle
@@ -176,7 +149,7 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> int:
-        """Add an item with a context; the answer is an AddItem2Reply.
+        """Add an item with a context.
 
         Args:
             server_handle: Identifies the registration that will own the item.
@@ -186,7 +159,7 @@ class SessionCommands(ABC, Generic[V]):
 
         Returns:
             Identifies the new item within its registration; adding a name twice gives two
-                handles.
+            handles.
         """
         return (
             await self._command(
@@ -201,11 +174,7 @@ class SessionCommands(ABC, Generic[V]):
         ).item_handle
 
     async def remove_item(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> None:
         """Remove an item.
 
@@ -214,23 +183,14 @@ class SessionCommands(ABC, Generic[V]):
             item_handle: Identifies the item to remove.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.REMOVE_ITEM,
-                RemoveItemCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.REMOVE_ITEM,
+            RemoveItemCommand(server_handle=server_handle, item_handle=item_handle),
+            correlation_id,
         )
 
     async def advise(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> None:
         """Ask for the data changes of an item.
 
@@ -239,23 +199,14 @@ class SessionCommands(ABC, Generic[V]):
             item_handle: Identifies the item to advise.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.ADVISE,
-                AdviseCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.ADVISE,
+            AdviseCommand(server_handle=server_handle, item_handle=item_handle),
+            correlation_id,
         )
 
     async def un_advise(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> None:
         """Stop the data changes of an item.
 
@@ -264,23 +215,14 @@ class SessionCommands(ABC, Generic[V]):
             item_handle: Identifies the item to un-advise.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.UN_ADVISE,
-                UnAdviseCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.UN_ADVISE,
+            UnAdviseCommand(server_handle=server_handle, item_handle=item_handle),
+            correlation_id,
         )
 
     async def advise_supervisory(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> None:
         """Ask for the data changes of an item with a supervisory advice.
 
@@ -289,15 +231,10 @@ class SessionCommands(ABC, Generic[V]):
             item_handle: Identifies the item to advise.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.ADVISE_SUPERVISORY,
-                AdviseSupervisoryCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.ADVISE_SUPERVISORY,
+            AdviseSupervisoryCommand(server_handle=server_handle, item_handle=item_handle),
+            correlation_id,
         )
 
     async def add_buffered_item(
@@ -308,7 +245,7 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> int:
-        """Add an item whose data arrives in batches; the answer is an AddBufferedItemReply.
+        """Add an item whose data arrives in batches.
 
         Args:
             server_handle: Identifies the registration that will own the item.
@@ -332,11 +269,7 @@ class SessionCommands(ABC, Generic[V]):
         ).item_handle
 
     async def set_buffered_update_interval(
-        self,
-        server_handle: int,
-        update_interval_ms: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, update_interval_ms: int, *, correlation_id: str = ""
     ) -> None:
         """Set how often buffered data is sent.
 
@@ -346,25 +279,18 @@ class SessionCommands(ABC, Generic[V]):
                 multiple of 100 ms.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.SET_BUFFERED_UPDATE_INTERVAL,
-                SetBufferedUpdateIntervalCommand(
-                    server_handle=server_handle,
-                    update_interval_ms=update_interval_ms,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.SET_BUFFERED_UPDATE_INTERVAL,
+            SetBufferedUpdateIntervalCommand(
+                server_handle=server_handle, update_interval_ms=update_interval_ms
+            ),
+            correlation_id,
         )
 
     async def suspend(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> MxStatusProxy | None:
-        """Pause the data changes of an item; the answer is a SuspendReply.
+        """Pause the data changes of an item.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -377,22 +303,15 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.SUSPEND,
-                SuspendCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
+                SuspendCommand(server_handle=server_handle, item_handle=item_handle),
                 correlation_id,
             )
         ).status
 
     async def activate(
-        self,
-        server_handle: int,
-        item_handle: int,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handle: int, *, correlation_id: str = ""
     ) -> MxStatusProxy | None:
-        """Resume the data changes of a suspended item; the answer is an ActivateReply.
+        """Resume the data changes of a suspended item.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -405,10 +324,7 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.ACTIVATE,
-                ActivateCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                ),
+                ActivateCommand(server_handle=server_handle, item_handle=item_handle),
                 correlation_id,
             )
         ).status
@@ -433,17 +349,15 @@ class SessionCommands(ABC, Generic[V]):
                 security is off.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.WRITE,
-                WriteCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                    value=self._value(value),
-                    user_id=user_id,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.WRITE,
+            WriteCommand(
+                server_handle=server_handle,
+                item_handle=item_handle,
+                value=self._value(value),
+                user_id=user_id,
+            ),
+            correlation_id,
         )
 
     async def write2(
@@ -468,18 +382,16 @@ class SessionCommands(ABC, Generic[V]):
                 security is off.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.WRITE2,
-                Write2Command(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                    value=self._value(value),
-                    timestamp_value=self._value(timestamp_value),
-                    user_id=user_id,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.WRITE2,
+            Write2Command(
+                server_handle=server_handle,
+                item_handle=item_handle,
+                value=self._value(value),
+                timestamp_value=self._value(timestamp_value),
+                user_id=user_id,
+            ),
+            correlation_id,
         )
 
     async def write_secured(
@@ -504,18 +416,16 @@ class SessionCommands(ABC, Generic[V]):
             value: Gives the value; numbers are converted where nothing is lost.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.WRITE_SECURED,
-                WriteSecuredCommand(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                    current_user_id=current_user_id,
-                    verifier_user_id=verifier_user_id,
-                    value=self._value(value),
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.WRITE_SECURED,
+            WriteSecuredCommand(
+                server_handle=server_handle,
+                item_handle=item_handle,
+                current_user_id=current_user_id,
+                verifier_user_id=verifier_user_id,
+                value=self._value(value),
+            ),
+            correlation_id,
         )
 
     async def write_secured2(
@@ -542,30 +452,23 @@ class SessionCommands(ABC, Generic[V]):
             timestamp_value: Gives the time to store with the value, as a value of type TIME.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.WRITE_SECURED2,
-                WriteSecured2Command(
-                    server_handle=server_handle,
-                    item_handle=item_handle,
-                    current_user_id=current_user_id,
-                    verifier_user_id=verifier_user_id,
-                    value=self._value(value),
-                    timestamp_value=self._value(timestamp_value),
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.WRITE_SECURED2,
+            WriteSecured2Command(
+                server_handle=server_handle,
+                item_handle=item_handle,
+                current_user_id=current_user_id,
+                verifier_user_id=verifier_user_id,
+                value=self._value(value),
+                timestamp_value=self._value(timestamp_value),
+            ),
+            correlation_id,
         )
 
     async def authenticate_user(
-        self,
-        server_handle: int,
-        user_name: str,
-        password: str,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, user_name: str, password: str, *, correlation_id: str = ""
     ) -> int:
-        """Turn a name and a password into a user id; the answer is an AuthenticateUserReply.
+        """Turn a name and a password into a user id.
 
         Args:
             server_handle: Identifies the registration that will own the user id.
@@ -580,22 +483,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.AUTHENTICATE_USER,
                 AuthenticateUserCommand(
-                    server_handle=server_handle,
-                    user_name=user_name,
-                    password=password,
+                    server_handle=server_handle, user_name=user_name, password=password
                 ),
                 correlation_id,
             )
         ).user_id
 
     async def archestra_user_to_id(
-        self,
-        server_handle: int,
-        user_guid: str,
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, user_guid: str, *, correlation_id: str = ""
     ) -> int:
-        """Turn the GUID of a user into a user id; the answer is an ArchestrAUserToIdReply.
+        """Turn the GUID of a user into a user id.
 
         Args:
             server_handle: Identifies the registration that will own the user id.
@@ -609,22 +506,15 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.ARCHESTRA_USER_TO_ID,
-                ArchestrAUserToIdCommand(
-                    server_handle=server_handle,
-                    user_guid=user_guid,
-                ),
+                ArchestrAUserToIdCommand(server_handle=server_handle, user_guid=user_guid),
                 correlation_id,
             )
         ).user_id
 
     async def add_item_bulk(
-        self,
-        server_handle: int,
-        tag_addresses: Iterable[str],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Add many items; the answer is a BulkSubscribeReply.
+        """Add many items.
 
         Args:
             server_handle: Identifies the registration that will own the items.
@@ -638,21 +528,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.ADD_ITEM_BULK,
                 AddItemBulkCommand(
-                    server_handle=server_handle,
-                    tag_addresses=listed(tag_addresses),
+                    server_handle=server_handle, tag_addresses=listed(tag_addresses)
                 ),
                 correlation_id,
             )
         ).results
 
     async def advise_item_bulk(
-        self,
-        server_handle: int,
-        item_handles: Iterable[int],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Ask for the data changes of many items; the answer is a BulkSubscribeReply.
+        """Ask for the data changes of many items.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -666,21 +551,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.ADVISE_ITEM_BULK,
                 AdviseItemBulkCommand(
-                    server_handle=server_handle,
-                    item_handles=listed(item_handles),
+                    server_handle=server_handle, item_handles=listed(item_handles)
                 ),
                 correlation_id,
             )
         ).results
 
     async def remove_item_bulk(
-        self,
-        server_handle: int,
-        item_handles: Iterable[int],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Remove many items; the answer is a BulkSubscribeReply.
+        """Remove many items.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -694,21 +574,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.REMOVE_ITEM_BULK,
                 RemoveItemBulkCommand(
-                    server_handle=server_handle,
-                    item_handles=listed(item_handles),
+                    server_handle=server_handle, item_handles=listed(item_handles)
                 ),
                 correlation_id,
             )
         ).results
 
     async def un_advise_item_bulk(
-        self,
-        server_handle: int,
-        item_handles: Iterable[int],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Stop the data changes of many items; the answer is a BulkSubscribeReply.
+        """Stop the data changes of many items.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -722,21 +597,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.UN_ADVISE_ITEM_BULK,
                 UnAdviseItemBulkCommand(
-                    server_handle=server_handle,
-                    item_handles=listed(item_handles),
+                    server_handle=server_handle, item_handles=listed(item_handles)
                 ),
                 correlation_id,
             )
         ).results
 
     async def subscribe_bulk(
-        self,
-        server_handle: int,
-        tag_addresses: Iterable[str],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Add and advise many items at once; the answer is a BulkSubscribeReply.
+        """Add and advise many items at once.
 
         Args:
             server_handle: Identifies the registration that will own the items.
@@ -750,21 +620,16 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.SUBSCRIBE_BULK,
                 SubscribeBulkCommand(
-                    server_handle=server_handle,
-                    tag_addresses=listed(tag_addresses),
+                    server_handle=server_handle, tag_addresses=listed(tag_addresses)
                 ),
                 correlation_id,
             )
         ).results
 
     async def unsubscribe_bulk(
-        self,
-        server_handle: int,
-        item_handles: Iterable[int],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[SubscribeResult]:
-        """Un-advise and remove many items at once; the answer is a BulkSubscribeReply.
+        """Un-advise and remove many items at once.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -778,8 +643,7 @@ class SessionCommands(ABC, Generic[V]):
             await self._command(
                 commands.UNSUBSCRIBE_BULK,
                 UnsubscribeBulkCommand(
-                    server_handle=server_handle,
-                    item_handles=listed(item_handles),
+                    server_handle=server_handle, item_handles=listed(item_handles)
                 ),
                 correlation_id,
             )
@@ -805,36 +669,24 @@ class SessionCommands(ABC, Generic[V]):
                 gateway.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.SUBSCRIBE_ALARMS,
-                SubscribeAlarmsCommand(
-                    subscription_expression=subscription_expression,
-                    forced_mode=forced_mode,
-                    watch_list=listed(watch_list),
-                    failover=failover,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.SUBSCRIBE_ALARMS,
+            SubscribeAlarmsCommand(
+                subscription_expression=subscription_expression,
+                forced_mode=forced_mode,
+                watch_list=listed(watch_list),
+                failover=failover,
+            ),
+            correlation_id,
         )
 
-    async def unsubscribe_alarms(
-        self,
-        *,
-        correlation_id: str = "",
-    ) -> None:
+    async def unsubscribe_alarms(self, *, correlation_id: str = "") -> None:
         """Switch alarm events off in the session's event stream.
 
         Args:
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.UNSUBSCRIBE_ALARMS,
-                UnsubscribeAlarmsCommand(),
-                correlation_id,
-            )
-        )
+        await self._command(commands.UNSUBSCRIBE_ALARMS, UnsubscribeAlarmsCommand(), correlation_id)
 
     async def acknowledge_alarm(
         self,
@@ -847,7 +699,7 @@ class SessionCommands(ABC, Generic[V]):
         operator_full_name: str = "",
         correlation_id: str = "",
     ) -> int:
-        """Acknowledge an alarm by GUID; the answer is an AcknowledgeAlarmReplyPayload.
+        """Acknowledge an alarm by GUID.
 
         Args:
             alarm_guid: Gives the GUID of the alarm as text.
@@ -877,12 +729,9 @@ class SessionCommands(ABC, Generic[V]):
         ).native_status
 
     async def query_active_alarms(
-        self,
-        alarm_filter_prefix: str = "",
-        *,
-        correlation_id: str = "",
+        self, alarm_filter_prefix: str = "", *, correlation_id: str = ""
     ) -> list[ActiveAlarmSnapshot]:
-        """List the active alarms; the answer is a QueryActiveAlarmsReplyPayload.
+        """List the active alarms.
 
         Args:
             alarm_filter_prefix: Keeps only alarms whose full reference starts with this text;
@@ -895,9 +744,7 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.QUERY_ACTIVE_ALARMS,
-                QueryActiveAlarmsCommand(
-                    alarm_filter_prefix=alarm_filter_prefix,
-                ),
+                QueryActiveAlarmsCommand(alarm_filter_prefix=alarm_filter_prefix),
                 correlation_id,
             )
         ).snapshots
@@ -915,7 +762,7 @@ class SessionCommands(ABC, Generic[V]):
         operator_full_name: str = "",
         correlation_id: str = "",
     ) -> int:
-        """Acknowledge an alarm by name; the answer is an AcknowledgeAlarmReplyPayload.
+        """Acknowledge an alarm by name.
 
         Args:
             alarm_name: Names the alarm within its group.
@@ -949,13 +796,9 @@ class SessionCommands(ABC, Generic[V]):
         ).native_status
 
     async def write_bulk(
-        self,
-        server_handle: int,
-        entries: Iterable[WriteBulkEntry],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, entries: Iterable[WriteBulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values; the answer is a BulkWriteReply.
+        """Write many values.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -968,22 +811,15 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.WRITE_BULK,
-                WriteBulkCommand(
-                    server_handle=server_handle,
-                    entries=listed(entries),
-                ),
+                WriteBulkCommand(server_handle=server_handle, entries=listed(entries)),
                 correlation_id,
             )
         ).results
 
     async def write2_bulk(
-        self,
-        server_handle: int,
-        entries: Iterable[Write2BulkEntry],
-        *,
-        correlation_id: str = "",
+        self, server_handle: int, entries: Iterable[Write2BulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values, each with its own timestamp; the answer is a BulkWriteReply.
+        """Write many values, each with its own timestamp.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -996,10 +832,7 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.WRITE2_BULK,
-                Write2BulkCommand(
-                    server_handle=server_handle,
-                    entries=listed(entries),
-                ),
+                Write2BulkCommand(server_handle=server_handle, entries=listed(entries)),
                 correlation_id,
             )
         ).results
@@ -1011,7 +844,7 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users; the answer is a BulkWriteReply.
+        """Write many values on behalf of authenticated users.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -1024,10 +857,7 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.WRITE_SECURED_BULK,
-                WriteSecuredBulkCommand(
-                    server_handle=server_handle,
-                    entries=listed(entries),
-                ),
+                WriteSecuredBulkCommand(server_handle=server_handle, entries=listed(entries)),
                 correlation_id,
             )
         ).results
@@ -1039,8 +869,7 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users, each with its own timestamp; the
-        answer is a BulkWriteReply.
+        """Write many values on behalf of authenticated users, each with its own timestamp.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -1053,10 +882,7 @@ class SessionCommands(ABC, Generic[V]):
         return (
             await self._command(
                 commands.WRITE_SECURED2_BULK,
-                WriteSecured2BulkCommand(
-                    server_handle=server_handle,
-                    entries=listed(entries),
-                ),
+                WriteSecured2BulkCommand(server_handle=server_handle, entries=listed(entries)),
                 correlation_id,
             )
         ).results
@@ -1069,7 +895,7 @@ class SessionCommands(ABC, Generic[V]):
         timeout_ms: int = 0,
         correlation_id: str = "",
     ) -> list[BulkReadResult]:
-        """Read the current values of many tags; the answer is a BulkReadReply.
+        """Read the current values of many tags.
 
         Args:
             server_handle: Identifies the registration used for reading.
@@ -1093,34 +919,17 @@ class SessionCommands(ABC, Generic[V]):
             )
         ).results
 
-    async def ping(
-        self,
-        message: str = "",
-        *,
-        correlation_id: str = "",
-    ) -> None:
+    async def ping(self, message: str = "", *, correlation_id: str = "") -> None:
         """Check that the session's worker answers.
 
         Args:
             message: Carries any text; it has no effect.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.PING,
-                PingCommand(
-                    message=message,
-                ),
-                correlation_id,
-            )
-        )
+        await self._command(commands.PING, PingCommand(message=message), correlation_id)
 
-    async def get_session_state(
-        self,
-        *,
-        correlation_id: str = "",
-    ) -> SessionState:
-        """Ask for the state of the session; the answer is a GetSessionStateReply.
+    async def get_session_state(self, *, correlation_id: str = "") -> SessionState:
+        """Ask for the state of the session.
 
         Args:
             correlation_id: Names this call in logs; made up when empty.
@@ -1130,35 +939,20 @@ class SessionCommands(ABC, Generic[V]):
         """
         return (
             await self._command(
-                commands.GET_SESSION_STATE,
-                GetSessionStateCommand(),
-                correlation_id,
+                commands.GET_SESSION_STATE, GetSessionStateCommand(), correlation_id
             )
         ).state
 
-    async def get_worker_info(
-        self,
-        *,
-        correlation_id: str = "",
-    ) -> GetWorkerInfoReply:
-        """Ask about the worker process; the answer is a GetWorkerInfoReply.
+    async def get_worker_info(self, *, correlation_id: str = "") -> GetWorkerInfoReply:
+        """Ask about the worker process.
 
         Args:
             correlation_id: Names this call in logs; made up when empty.
         """
-        return await self._command(
-            commands.GET_WORKER_INFO,
-            GetWorkerInfoCommand(),
-            correlation_id,
-        )
+        return await self._command(commands.GET_WORKER_INFO, GetWorkerInfoCommand(), correlation_id)
 
-    async def drain_events(
-        self,
-        max_events: int = 0,
-        *,
-        correlation_id: str = "",
-    ) -> list[MxEvent]:
-        """Take queued events without a stream; the answer is a DrainEventsReply.
+    async def drain_events(self, max_events: int = 0, *, correlation_id: str = "") -> list[MxEvent]:
+        """Take queued events without a stream.
 
         Args:
             max_events: Limits the number of events taken; 0 takes all.
@@ -1169,19 +963,12 @@ class SessionCommands(ABC, Generic[V]):
         """
         return (
             await self._command(
-                commands.DRAIN_EVENTS,
-                DrainEventsCommand(
-                    max_events=max_events,
-                ),
-                correlation_id,
+                commands.DRAIN_EVENTS, DrainEventsCommand(max_events=max_events), correlation_id
             )
         ).events
 
     async def shutdown_worker(
-        self,
-        grace_period: timedelta | None = None,
-        *,
-        correlation_id: str = "",
+        self, grace_period: timedelta | None = None, *, correlation_id: str = ""
     ) -> None:
         """Stop the worker, which closes the session.
 
@@ -1189,14 +976,12 @@ class SessionCommands(ABC, Generic[V]):
             grace_period: Allows the worker this long to finish its work.
             correlation_id: Names this call in logs; made up when empty.
         """
-        (
-            await self._command(
-                commands.SHUTDOWN_WORKER,
-                ShutdownWorkerCommand(
-                    grace_period=google_protobuf.Duration.from_timedelta(grace_period)
-                    if grace_period is not None
-                    else None,
-                ),
-                correlation_id,
-            )
+        await self._command(
+            commands.SHUTDOWN_WORKER,
+            ShutdownWorkerCommand(
+                grace_period=google_protobuf.Duration.from_timedelta(grace_period)
+                if grace_period is not None
+                else None
+            ),
+            correlation_id,
         )
