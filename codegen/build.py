@@ -53,7 +53,29 @@ class _Element:
 def build(contract: Contract, conventions: Conventions) -> ir.Schema:
     """The schema of every proto3 file in the contract, without its commands."""
     files = [file for file in contract.files if file.syntax == "proto3"]
-    return _Builder(contract, conventions, files).schema()
+    schema = _Builder(contract, conventions, files).schema()
+    _check_conventions(schema, conventions)
+    return schema
+
+
+def _check_conventions(schema: ir.Schema, conventions: Conventions) -> None:
+    """A name that the contract has not is a slip; under ``redact`` it would be a leak."""
+    messages = [message for package in schema.packages for message in package.messages]
+    enums = [enum for package in schema.packages for enum in package.enums]
+    fields = {f"{m.proto_name}.{field.proto_name}" for m in messages for field in m.fields}
+    values = {_full(_scope(e.proto_name), value.proto_name) for e in enums for value in e.values}
+    elements = {message.proto_name for message in messages} | {enum.proto_name for enum in enums}
+    for table, names, known in (
+        ("redact", conventions.redact, fields),
+        ("rename", conventions.rename, fields | values | elements),
+    ):
+        for name in sorted(names):
+            if name not in known:
+                raise CodegenError(
+                    f"{table}: the contract has no {name!r}",
+                    where=conventions.file,
+                    hint="write the full name, with its package and message",
+                )
 
 
 class _Builder:
@@ -88,6 +110,15 @@ class _Builder:
                 )
                 name = classes.take(wanted, element.proto_name, element.where)
                 self._refs[f".{element.proto_name}"] = ir.Ref(module=module, name=name)
+            for file in files:
+                self._take_service_names(file, classes)
+
+    def _take_service_names(self, file: FileDescriptorProto, classes: Names) -> None:
+        """A service's classes stand in a module that also has its messages."""
+        where = self._contract.sources[file.name].where
+        for index, service in enumerate(file.service):
+            for kind in ("Methods", "Stub", "Base"):
+                classes.take(f"{service.name}{kind}", service.name, where((6, index)))
 
     def _walk(self, file: FileDescriptorProto) -> Iterator[_Element]:
         source = self._contract.sources[file.name]
@@ -155,7 +186,7 @@ class _Builder:
         values: list[ir.EnumValue] = []
         for index, value in enumerate(enum.value):
             path = (*element.path, 2, index)
-            full = _full(element.proto_name.rpartition(".")[0], value.name)
+            full = _full(_scope(element.proto_name), value.name)
             wanted = self._conventions.rename.get(full)
             name = wanted or python_name(value.name.removeprefix(prefix), ENUM_ATTRIBUTES)
             values.append(
@@ -314,6 +345,11 @@ class _Builder:
 
 
 _KNOWN_TYPES = frozenset(_TYPES.values()) - {"group"}
+
+
+def _scope(full: str) -> str:
+    """What a full name stands in; an enum's values stand there too."""
+    return full.rpartition(".")[0]
 
 
 def _full(prefix: str, name: str) -> str:

@@ -85,7 +85,9 @@ class CommandViews(Views):
         )
         argument = param.name
         if param.value:
-            annotation, argument = "V", f"self._value({param.name})"
+            made = f"self._value({param.name})"
+            annotation = "V" if param.required else "V | None"
+            argument = made if param.required else f"{made} if {param.name} is not None else None"
         elif field.repeated:
             annotation, argument = f"Iterable[{element}]", f"listed({param.name})"
         elif proto_name in NATIVE:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from . import ir
 from .conventions import CommandConventions, Conventions
 from .errors import CodegenError
-from .names import python_name, squeeze
+from .names import METHOD_NAMES, PARAMETER_NAMES, Names, python_name, squeeze
 
 
 def with_commands(schema: ir.Schema, conventions: Conventions) -> ir.Schema:
@@ -131,7 +131,7 @@ class _Pairing:
                 hint=f"add a oneof member whose message is named as the kind, with "
                 f"{self._rules.request_suffix!r} behind it",
             )
-        name = python_name(kind.proto_name.removeprefix(enum.prefix).lower())
+        name = python_name(kind.proto_name.removeprefix(enum.prefix).lower(), METHOD_NAMES)
         payload = self._schema.message(arm.ref)
         reply = self._reply_arm(kind.proto_name.removeprefix(enum.prefix))
         result = self._result(reply)
@@ -188,9 +188,12 @@ class _Pairing:
                     where=self._file,
                     hint=f"its fields are {', '.join(sorted(known)) or 'none'}",
                 )
+        names = Names(f"the parameters of {command!r}")
         params = [
             ir.Param(
-                name=field.name,
+                name=names.take(
+                    python_name(field.name, PARAMETER_NAMES), field.proto_name, field.where
+                ),
                 field=field,
                 doc=field.doc,
                 required=field.proto_name not in optional,
@@ -199,8 +202,8 @@ class _Pairing:
             )
             for field in payload.fields
         ]
-        for before, after in pairwise(params):
-            if after.required and not before.required and not after.keyword_only:
+        for before, after in pairwise(param for param in params if not param.keyword_only):
+            if after.required and not before.required:
                 raise CodegenError(
                     f"{command}: {after.name!r} is required and stands behind "
                     f"{before.name!r}, which is optional",

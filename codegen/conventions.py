@@ -53,7 +53,7 @@ def read_conventions(proto_dir: Path) -> Conventions:
         commands = table.pop("commands", None)
         conventions = Conventions(
             file=str(path),
-            root=table.pop("package", DEFAULT_ROOT),
+            root=_package(table.pop("package", DEFAULT_ROOT)),
             rename=table.pop("rename", {}),
             redact=frozenset(table.pop("redact", ())),
             commands=_commands(commands) if commands is not None else None,
@@ -69,6 +69,12 @@ def read_conventions(proto_dir: Path) -> Conventions:
     return conventions
 
 
+def _package(name: object) -> str:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"package: {name!r} cannot be imported")
+    return name
+
+
 def _commands(table: dict[str, Any]) -> CommandConventions:
     known = {item.name for item in fields(CommandConventions)}
     unknown = table.keys() - known
@@ -77,4 +83,7 @@ def _commands(table: dict[str, Any]) -> CommandConventions:
             f"[commands] has no key {min(unknown)!r}; known are {', '.join(sorted(known))}"
         )
     given: dict[str, Any] = {"reply_arms": {}, "optional": {}, "keyword_only": {}, **table}
+    for name, kind in (("rpc", str), ("request_suffix", str), ("max_bulk_items", int)):
+        if not isinstance(given.get(name), kind):
+            raise TypeError(f"[commands] {name} must be given, as {kind.__name__}")
     return CommandConventions(**given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def write(files: Mapping[str, bytes], root: str, out: Path) -> list[str]:
             changed.append(path)
     for path in _strays(files, root, out):
         (out / path).unlink()
+        if all(left.name == "__pycache__" for left in (out / path).parent.iterdir()):
+            shutil.rmtree((out / path).parent)
         changed.append(path)
     return changed
 
@@ -47,8 +50,11 @@ def differences(files: Mapping[str, bytes], root: str, out: Path) -> Iterator[st
     """Lines of a unified diff from what lies in ``out`` to what would be generated."""
     for path, content in files.items():
         target = out / path
-        found = target.read_bytes() if target.exists() else b""
-        if found == content and target.exists():
+        if not target.exists():
+            yield f"{path}: is missing"
+            continue
+        found = target.read_bytes()
+        if found == content:
             continue
         if path.endswith(".py"):
             yield from difflib.unified_diff(

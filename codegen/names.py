@@ -12,21 +12,26 @@ from .errors import CodegenError
 
 #: Names that annotations and class bodies of generated messages use: a field that took one would
 #: change the meaning of those after it.
-BUILTINS = frozenset("bool bytes dict field float int list property str tuple type".split())
+BUILTINS = frozenset("Literal bool bytes dict field float int list property str tuple type".split())
 
 #: Names that generated modules import or define: no class of the contract may take one.
 MODULE_NAMES = (
     frozenset(
         "ABC AsyncGenerator AsyncIterator Callable Cardinality CommandSpec Context Enum Final "
-        "Generic "
-        "Handler Iterable Iterator Literal Mapping Members Message Metadata Method None True "
-        "False OneofMessage OpenEnum Param Payload Result Self Sequence Stream Transport "
-        "TypeAlias TypeVar V abstractmethod annotations commands codec dataclass datetime "
-        "enums field messages services timedelta".split()
+        "Generic Handler Iterable Iterator Literal MAX_DEPTH Mapping Members Message Metadata "
+        "Method None True False OneofMessage OpenEnum Param Payload Result Self Sequence "
+        "Stream Transport TypeAlias TypeVar V abstractmethod annotations commands codec "
+        "dataclass datetime enums field messages services timedelta".split()
     )
     | frozenset(keyword.kwlist)
     | BUILTINS
 )
+
+#: Names that a command's method may not take: annotations of the methods after it use them.
+METHOD_NAMES = BUILTINS | {"datetime", "timedelta"}
+
+#: Names that a command's parameter may not take: the method's body uses them, or has them itself.
+PARAMETER_NAMES = frozenset("commands correlation_id listed self".split())
 
 #: Attributes of every generated message; a test holds this table against the class itself.
 MESSAGE_ATTRIBUTES = frozenset(
@@ -59,7 +64,7 @@ def python_name(name: str, reserved: Iterable[str] = ()) -> str:
 
 
 def snake(name: str) -> str:
-    """``GetWorkerInfo2`` as ``get_worker_info2``."""
+    """``GetDoorState2`` as ``get_door_state2``."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
 
@@ -92,7 +97,7 @@ def enum_prefix(enum: str, values: Sequence[str]) -> str:
 
 
 def squeeze(name: str) -> str:
-    """A name without its case and underscores, to pair ``WRITE2_BULK`` with ``Write2Bulk``."""
+    """A name without its case and underscores, to pair ``OPEN2_DOORS`` with ``Open2Doors``."""
     return name.replace("_", "").lower()
 
 

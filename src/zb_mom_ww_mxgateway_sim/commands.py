@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - the generated base class says what each command does
-"""What each command does: one method a command, and how answers and failures become replies."""
+"""What each command does: one method a command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
-
-from grpclib.const import Status
-from grpclib.exceptions import GRPCError
 
 from zb_mom_ww_mxgateway.values import to_mx_value
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
@@ -42,11 +39,9 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     GetSessionStateReply,
     GetWorkerInfoCommand,
     GetWorkerInfoReply,
-    MxCommand,
     MxCommandKind,
     MxCommandReply,
     PingCommand,
-    ProtocolStatus,
     ProtocolStatusCode,
     QueryActiveAlarmsCommand,
     QueryActiveAlarmsReplyPayload,
@@ -76,65 +71,21 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     WriteSecuredBulkCommand,
     WriteSecuredCommand,
 )
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.handlers import CommandHandlers
-from zb_mom_ww_mxgateway_wire.command import CommandSpec
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .galaxy import BREATH
 from .items import Item, Registration
 from .reading import read_bulk
+from .requests import Spec, reply_to
 from .sessions import Session
 from .statuses import MxAccessFailure, NotSimulated
-from .values import check_sparse
-from .writing import Write, accept, write_of, written_values
+from .writing import Write, accept, write_of
 
-Spec = CommandSpec[Message, object]
 #: The one user of a galaxy without security.
 _OPEN_GALAXY_USER: Final = 1
-_BY_KIND: Final[dict[int, Spec]] = {int(spec.kind): spec for spec in COMMANDS.values()}
 #: From here on commands are answered by the worker itself and never reach MXAccess.
 _FIRST_WORKER_KIND: Final = MxCommandKind.PING
-
-
-def read_command(command: MxCommand | None) -> tuple[Spec, Message]:
-    """The command of a request and its payload; INVALID_ARGUMENT names what is wrong with it."""
-    if command is None:
-        raise _malformed("the request has no command")
-    spec = _BY_KIND.get(command.kind)
-    if spec is None:
-        fault = "is unknown" if command.kind else "is not given"
-        raise _malformed(f"the command's kind {command.kind.proto_name} {fault}")
-    name = spec.kind.proto_name
-    member = command.which_payload()
-    if member != spec.member:
-        raise _malformed(
-            f"kind {name} goes with payload {spec.member}, not with {member or 'none'}"
-        )
-    payload: Message = getattr(command, spec.member)
-    entries = spec.item_count(payload)
-    if entries > spec.max_items:
-        raise _malformed(f"{name} has {entries} entries, the most is {spec.max_items}; send less")
-    for value in written_values(payload):
-        check_sparse(value)
-    return spec, payload
-
-
-def _malformed(fault: str) -> GRPCError:
-    return GRPCError(Status.INVALID_ARGUMENT, fault)
-
-
-def reply_to(
-    session: Session, spec: Spec, correlation_id: str, code: ProtocolStatusCode, text: str = ""
-) -> MxCommandReply:
-    """A reply without a payload."""
-    return MxCommandReply(
-        session_id=session.id,
-        correlation_id=correlation_id,
-        kind=MxCommandKind(spec.kind),
-        protocol_status=ProtocolStatus(code=code, message=text),
-        diagnostic_message=text,
-    )
 
 
 def worker_process_id() -> int:

@@ -91,7 +91,7 @@ class SimulatedGateway:
         return self._keys.add(api_key)
 
     def handlers(self) -> list[GatewayService | GalaxyService]:
-        """The services, for grpclib's ``Server`` or ``ChannelFor``."""
+        """The services, for grpclib's ``Server`` or ``ChannelFor``; signals move once entered."""
         return [GatewayService(self._calls, self._sessions), GalaxyService(self._calls)]
 
     async def __aenter__(self) -> Self:

@@ -49,7 +49,8 @@ from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .auth import ApiKeys
-from .commands import Commands, Spec, read_command, reply_to, worker_process_id
+from .commands import Commands, worker_process_id
+from .requests import Spec, read_command, reply_to
 from .sessions import Session, Sessions
 
 BACKEND: Final = "mxaccess-worker"

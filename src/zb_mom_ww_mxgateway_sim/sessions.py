@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -29,6 +30,9 @@ from .items import Advice, Handles, Item, Registration
 MAX_SESSIONS: Final = 64
 MAX_PENDING: Final = 128
 DEFAULT_COMMAND_TIMEOUT: Final = timedelta(seconds=30)
+#: How long, in seconds, events wait for a reply that its client does not read. D: the order of
+#: reply and events is lost then, rather than the session.
+SENDING_TIME: Final = 5.0
 #: Closed sessions that the gateway remembers. D: a number, where the gateway has a time.
 MAX_REMEMBERED: Final = 1_024
 
@@ -96,7 +100,9 @@ class Session:
             try:
                 pending.reply = await command()
                 pending.answered.set()
-                await pending.sent.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SENDING_TIME):
+                        await pending.sent.wait()
             finally:
                 self._release()
 

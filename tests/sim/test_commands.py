@@ -24,6 +24,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     WriteBulkEntry,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS, MAX_BULK_ITEMS
+from zb_mom_ww_mxgateway_wire.fields import fields_of
 
 E_INVALIDARG = -2147024809
 CODE = "TestMachine_001.MachineCode"
@@ -173,8 +174,16 @@ async def test_removing_an_advised_item_un_advises_it(session):
 
 @pytest.mark.parametrize(
     "command",
-    ["remove_item", "advise", "advise_supervisory", "un_advise", "write", "write2"]
-    + ["write_secured", "write_secured2"],
+    [
+        "remove_item",
+        "advise",
+        "advise_supervisory",
+        "un_advise",
+        "write",
+        "write2",
+        "write_secured",
+        "write_secured2",
+    ],
 )
 async def test_an_invalid_handle_is_a_failure_of_mxaccess(session, command):
     server = await session.do("register")
@@ -245,11 +254,9 @@ async def test_more_than_10000_entries_are_malformed(session, refused, command):
     spec = COMMANDS[command]
     entry = "x" if spec.bulk_field == "tag_addresses" else 1
     if spec.bulk_field == "entries":
-        payload_type = type(session)  # replaced below; entries have a type for each command
-        payload_type = spec.payload.__name__.replace("Command", "Entry")
-        from zb_mom_ww_mxgateway_contracts import mxaccess_gateway_v1
-
-        entry = getattr(mxaccess_gateway_v1, payload_type)()
+        entry_type = fields_of(spec.payload)["entries"].type_of
+        assert entry_type is not None
+        entry = entry_type()()
     fields = {"server_handle": 1, spec.bulk_field: [entry] * (MAX_BULK_ITEMS + 1)}
     refusal = await refused(session.invoke(command, **fields))
     assert refusal.status is Status.INVALID_ARGUMENT

@@ -13,12 +13,18 @@ from grpclib.exceptions import GRPCError
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     CloseSessionRequest,
+    MxCommand,
+    MxCommandKind,
+    MxCommandRequest,
     MxEventFamily,
     OpenSessionRequest,
     ProtocolStatusCode,
+    ReadBulkCommand,
     SessionState,
     StreamEventsRequest,
 )
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods
+from zb_mom_ww_mxgateway_sim import sessions
 
 CHANGING = "TestMachine_001.TestChangingInt"
 
@@ -100,12 +106,12 @@ async def test_a_session_does_not_exist_for_another_key(site, refused):
 
 async def test_the_65th_session_is_refused_until_one_closes(site, refused):
     client = site.client(await site.gateway())
-    sessions = [await client.open() for _ in range(64)]
-    assert len({session.id for session in sessions}) == 64
+    opened = [await client.open() for _ in range(64)]
+    assert len({session.id for session in opened}) == 64
     refusal = await refused(client.open())
     assert refusal.status is Status.RESOURCE_EXHAUSTED
     assert "64" in refusal.message
-    await sessions[0].close()
+    await opened[0].close()
     await client.open()
 
 
@@ -235,3 +241,26 @@ async def test_closing_lets_go_of_what_was_advised(site):
     async with other.events() as events:
         await other.write(server, item, "new")
         assert (await events.take(3))[1].family == MxEventFamily.ON_WRITE_COMPLETE
+
+
+async def test_a_client_that_does_not_read_its_reply_holds_up_its_session_only_shortly(
+    site, monkeypatch
+):
+    monkeypatch.setattr(sessions, "SENDING_TIME", 0.05)
+    gateway = await site.gateway()
+    session = await site.client(gateway).open()
+    server, (item,) = await session.subscribed(CHANGING)
+    stuck = site.client(gateway, window=65_535)
+    method = MxAccessGatewayMethods.INVOKE
+    async with stuck.transport._open(method, None, None) as stream:
+        read = ReadBulkCommand(server_handle=server, tag_addresses=[CHANGING] * 2_000)
+        request = MxCommandRequest(
+            session_id=session.id,
+            command=MxCommand(kind=MxCommandKind.READ_BULK, read_bulk=read),
+        )
+        await stream.send_message(request, end=True)
+        await stream.recv_initial_metadata()
+        async with asyncio.timeout(2), session.events() as events:
+            await session.write(server, item, 1)
+            await events.take(3)
+        await stream.cancel()

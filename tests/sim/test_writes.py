@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 
 import pytest
@@ -68,8 +69,6 @@ async def writing(session):
             return status, change
 
         return server, write
-
-    from contextlib import AsyncExitStack
 
     async with AsyncExitStack() as stack:
         yield subscribe

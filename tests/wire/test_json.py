@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from typing import Any
 
 import pytest
@@ -57,10 +58,10 @@ REFUSED = {
     "int64": ['"9223372036854775808"', "1e30", '"NaN"'],
     "uint64": ["-1", '"18446744073709551616"'],
     "float": ["1e39", '"1e39"', '"nan"', '""', "true", '"inf"', "[]"],
-    "double": ["1e999", '"1e999"', '"Inf"', "1" + "0" * 400],
+    "double": ["1e999", '"1e999"', '"Inf"', "1" + "0" * 398],
     "bool": ['"true"', "0", "1", '"false"', "[]"],
     "string": ["5", "true", "[]", "{}", r'"\ud800"'],
-    "bytes": ["5", '"a"', '"!!!!"', "[]", '"YQ==="'],
+    "bytes": ["5", '"a"', '"!!!!"', "[]"],
     "kind": ['"ONE"', '"kind_one"', "1.5", "true", "2147483648"],
 }
 
@@ -146,19 +147,19 @@ def test_a_json_name_goes_before_anothers_proto_name() -> None:
 
 
 def test_proto_names_are_printed_when_asked_and_read_always() -> None:
-    ours = CASES.ours(camelCase="a", Mixed_Case_Name=1)
-    assert ours.to_dict() == {"camelCase": "a", "MixedCaseName": 1}
-    assert ours.to_dict(proto_names=True) == {"camelCase": "a", "Mixed_Case_Name": 1}
+    ours = CASES.ours(camelCase="a", Mixed_Case_Name="b")
+    assert ours.to_dict() == {"camelCase": "a", "MixedCaseName": "b"}
+    assert ours.to_dict(proto_names=True) == {"camelCase": "a", "Mixed_Case_Name": "b"}
     assert CASES.ours.from_json(ours.to_json(proto_names=True)) == ours
 
 
 def test_python_keywords_are_printed_as_the_contract_spells_them() -> None:
     keywords = fragments()["fragments.field_names.Keywords"]
-    infos = keywords.google.DESCRIPTOR.fields_by_name
-    assert {"None", "class", "from", "lambda"} <= infos.keys()
-    ours: Any = keywords.ours()
-    ours.class_ = "a"
-    assert list(ours.to_dict()) == ["class"]
+    hard = [f for f in keywords.google.DESCRIPTOR.fields if keyword.iskeyword(f.name)]
+    assert len(hard) == len(keyword.kwlist)
+    for field in hard:
+        value = [1] if field.is_repeated else "a" if field.type == field.TYPE_STRING else 1
+        assert list(keywords.ours(**{f"{field.name}_": value}).to_dict()) == [field.name]
 
 
 def test_defaults_are_printed_when_asked() -> None:
