@@ -11,14 +11,14 @@ _CI = bool(os.environ.get("CI"))
 
 settings.register_profile(
     "default",
-    max_examples=8,
+    max_examples=10,
     deadline=None,
     derandomize=_CI,
     suppress_health_check=_SLOW_TO_START,
 )
 settings.register_profile(
     "deep",
-    max_examples=150,
+    max_examples=200,
     deadline=None,
     derandomize=_CI,
     suppress_health_check=_SLOW_TO_START,

@@ -10,7 +10,7 @@ import importlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,11 +20,9 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import Message as GoogleMessage
 
 from codegen.generate import render_contract, write
 from zb_mom_ww_mxgateway_wire.fields import REGISTRY
-from zb_mom_ww_mxgateway_wire.message import Message
 
 PROJECT = Path(__file__).parent.parent
 PROTO = PROJECT / "proto"
@@ -36,13 +34,13 @@ REAL = "zb_mom_ww_mxgateway_contracts"
 class Pair:
     """One message of a contract: our class, and google.protobuf's."""
 
-    ours: type[Message]
-    google: type[GoogleMessage]
+    ours: type[Any]
+    google: type[Any]
     pool: DescriptorPool
 
     @property
     def name(self) -> str:
-        return self.ours.__proto_name__
+        return str(self.ours.__proto_name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def load(root: str) -> Contract:
     return Contract(root, folder, pool, pairs)
 
 
-def _messages(descriptors: Iterator[Descriptor]) -> Iterator[Descriptor]:
+def _messages(descriptors: Iterable[Descriptor]) -> Iterator[Descriptor]:
     for descriptor in descriptors:
         if not descriptor.GetOptions().map_entry:
             yield descriptor

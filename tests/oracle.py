@@ -76,12 +76,16 @@ def _fill(draw: Draw, message: GoogleMessage, depth: int, in_json: bool) -> None
             _fill_field(draw, message, field, depth, in_json)
 
 
-def _value_field(field: FieldDescriptor) -> FieldDescriptor:
+def _value_field(field: Any) -> Any:
     """The field itself, or that of a map's values."""
     return field.message_type.fields_by_name["value"] if _is_map(field) else field
 
 
-def _is_map(field: FieldDescriptor) -> bool:
+def _key_field(field: Any) -> Any:
+    return field.message_type.fields_by_name["key"]
+
+
+def _is_map(field: Any) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
@@ -95,7 +99,7 @@ def _fill_field(
         return  # json_format prints null in an array and then refuses to read it
     if _is_map(field):
         target = getattr(message, field.name)
-        key_field = field.message_type.fields_by_name["key"]
+        key_field = _key_field(field)
         for key in draw(st.lists(_scalars(key_field, in_json), max_size=3)):
             if nested:
                 _fill(draw, target[key], depth - 1, in_json)
@@ -243,7 +247,8 @@ def with_unknown_fields(draw: Draw, google: type[GoogleMessage]) -> bytes:
     number = draw(st.integers(1, 2**29 - 1).filter(lambda number: number not in known))
     unknown = varint(number << 3) + varint(draw(_UINT64))
     other = varint(number << 3 | 2) + varint(3) + draw(st.binary(min_size=3, max_size=3))
-    return unknown + encoded(draw(google_messages(google))) + draw(st.sampled_from((b"", other)))
+    known_fields = encoded(draw(google_messages(google)))
+    return unknown + known_fields + (other if draw(st.booleans()) else b"")
 
 
 def any_bytes(google: type[GoogleMessage]) -> st.SearchStrategy[bytes]:
@@ -256,7 +261,7 @@ def any_bytes(google: type[GoogleMessage]) -> st.SearchStrategy[bytes]:
 
 def encoded(message: GoogleMessage) -> bytes:
     """The oracle's bytes, the same for equal messages. A field may have the method's name."""
-    return type(message).SerializeToString(message, deterministic=True)
+    return bytes(type(message).SerializeToString(message, deterministic=True))
 
 
 def same(one: GoogleMessage, other: GoogleMessage) -> bool:
@@ -269,7 +274,8 @@ def has_odd_entry(message: GoogleMessage) -> bool:
     entry as an unknown field; we, as Java and C# do, keep the entry and drop the field."""
     fields = message.DESCRIPTOR.fields
     maps = {field.number for field in fields if _is_map(field)}
-    if any(item.field_number in maps and item.wire_type == 2 for item in UnknownFieldSet(message)):
+    unknown: Any = UnknownFieldSet(message)
+    if any(item.field_number in maps and item.wire_type == 2 for item in unknown):
         return True
     return any(has_odd_entry(nested) for nested in _nested(message))
 
@@ -290,7 +296,7 @@ def _text(message: GoogleMessage) -> str:
     return text_format.MessageToString(message, print_unknown_fields=True)
 
 
-def google_or_none(pair: Pair, data: bytes) -> GoogleMessage | None:
+def google_or_none(pair: Pair, data: bytes) -> Any:
     """What the oracle makes of ``data``; None where it refuses."""
     try:
         return pair.google.FromString(data)

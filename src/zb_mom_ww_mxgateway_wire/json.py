@@ -209,7 +209,7 @@ def from_json_value(
 
 
 def _names(message: type[Message]) -> dict[str, tuple[str, FieldInfo]]:
-    """Fields by what JSON may call them; where two share a name, it is the JSON name that counts."""
+    """Fields by what JSON may call them; a JSON name counts before a proto name."""
     infos = fields_of(message)
     names = {info.proto_name: (name, info) for name, info in infos.items()}
     return names | {info.json_name: (name, info) for name, info in infos.items()}

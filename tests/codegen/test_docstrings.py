@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codegen import ir
+from codegen.docstrings import docstring
 from codegen.generate import load_schema, render_contract
-from codegen.views import docstring
 from tests.contracts import FRAGMENTS, PROTO
 
 TEXTS = st.text(

@@ -45,8 +45,6 @@ def test_every_public_attribute_of_a_message_is_reserved_and_nothing_else() -> N
 
 def test_every_public_attribute_of_an_enum_is_reserved() -> None:
     assert public(OpenEnum) | public(type(OpenEnum)) <= ENUM_ATTRIBUTES
-    known = OpenEnum("Known", {"ONE": 1})  # type: ignore[arg-type]
-    assert public(type(known(1))) - {"ONE"} <= ENUM_ATTRIBUTES  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("pair", all_pairs(), ids=lambda pair: pair.name)

@@ -1,4 +1,4 @@
-"""``watch`` generates again when the contract is saved, survives a broken one, and ends when told."""
+"""``watch`` generates again when the contract is saved, survives a broken one, and can be ended."""
 
 from __future__ import annotations
 

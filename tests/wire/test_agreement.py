@@ -41,6 +41,7 @@ def test_what_the_oracle_sends_comes_back_from_us_unchanged(
     google = data.draw(google_messages(pair.google))
     ours = pair.ours.FromString(encoded(google))
     assert same(pair.google.FromString(bytes(ours)), google)
+    assert len(ours) == len(encoded(google))
 
 
 @EACH

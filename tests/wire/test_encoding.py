@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ RANGES = {
 }  # fmt: skip
 EVERY_TYPE = [*RANGES, "bool", "float", "double", "string", "bytes"]
 #: How each type sits in a message: the class and what wraps one value.
-SHAPES = {
+SHAPES: dict[str, Callable[[Any], Any]] = {
     "Plain": lambda value: value,
     "Optional": lambda value: value,
     "Repeated": lambda value: [value],

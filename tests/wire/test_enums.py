@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-from enum import EnumType
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ def enums_of(contract: Contract) -> dict[str, type[OpenEnum]]:
     found: dict[str, type[OpenEnum]] = {}
     for path in sorted(contract.folder.glob("*/enums.py")):
         for value in vars(contract.module(f"{path.parent.name}.enums")).values():
-            if isinstance(value, EnumType) and value is not OpenEnum:
+            if isinstance(value, type) and issubclass(value, OpenEnum) and value is not OpenEnum:
                 found[value.__proto_full_name__] = value
     return found
 

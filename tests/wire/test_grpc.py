@@ -21,7 +21,7 @@ GOOGLE = fragments().module("google_protobuf.messages")
 Question, Answer = MESSAGES.Question, MESSAGES.Answer
 
 
-class Oracle(SERVICES.OracleBase):  # type: ignore[misc]
+class Oracle(SERVICES.OracleBase):  # type: ignore[misc, name-defined]
     """Answers every question with its text; at the end of a stream with how many there were."""
 
     async def ask(self, stream: Any) -> None:
@@ -125,7 +125,7 @@ def test_rpcs_with_awkward_names_keep_their_paths_and_messages() -> None:
 
 
 def test_a_base_without_all_its_rpcs_cannot_be_made() -> None:
-    class Half(SERVICES.OracleBase):  # type: ignore[misc]
+    class Half(SERVICES.OracleBase):  # type: ignore[misc, name-defined]
         async def ask(self, stream: Any) -> None: ...
 
     with pytest.raises(TypeError, match="abstract"):

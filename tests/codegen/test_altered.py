@@ -1,0 +1,199 @@
+"""A contract with other field numbers and one more command needs no edit but of the contract."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.contracts import PROTO, Contract, generate, real
+from tests.oracle import encoded, google_messages, rebuilt, same
+from zb_mom_ww_mxgateway_wire.fields import fields_of
+
+FIRST, SHIFT = 10, 7
+FIELD = re.compile(r"^(\s*(?:optional |repeated )?(?:map<.*>|[\w.]+) \w+ = )(\d+)(.*;)")
+RESERVED = re.compile(r"^\s*reserved [^\"]*;")
+BLOCK = re.compile(r"^\s*(message|enum|oneof|service|rpc|extend)\b.*\{\s*$")
+
+ECHO_KIND = "// Send a text back.\n  MX_COMMAND_KIND_ECHO = 900;"
+MESSAGES = """
+// Asks for its text back.
+message EchoCommand {
+  string text = 1;
+  repeated double samples = 2;
+}
+
+message EchoReply {
+  string text = 1;
+}
+"""
+
+
+def shifted(line: str) -> str:
+    """A line of a message with its field numbers, from ``FIRST`` on, raised by ``SHIFT``."""
+
+    def raised(number: re.Match[str]) -> str:
+        return str(int(number[0]) + (SHIFT if int(number[0]) >= FIRST else 0))
+
+    if RESERVED.match(line):
+        return re.sub(r"\d+", raised, line)
+    return FIELD.sub(lambda field: field[1] + re.sub(r"\d+", raised, field[2]) + field[3], line)
+
+
+def renumbered(text: str) -> str:
+    """The text of a .proto file with shifted field numbers; enum values keep theirs."""
+    lines, blocks = [], []
+    for line in text.splitlines():
+        code = line.partition("//")[0]
+        if found := BLOCK.match(code):
+            blocks.append(found[1])
+        elif "}" in code and "{" not in code:
+            blocks.pop()
+        inside = bool(blocks) and blocks[-1] in ("message", "oneof")
+        lines.append(shifted(line) if inside else line)
+    return "\n".join(lines) + "\n"
+
+
+def with_echo(text: str) -> str:
+    """The gateway's file with one more command: its kind, its payload, its reply."""
+    for block, opening, line in (
+        ("enum MxCommandKind {", "_UNSPECIFIED = 0;", ECHO_KIND),
+        ("message MxCommand {", "oneof payload {", "EchoCommand echo = 901;"),
+        ("message MxCommandReply {", "oneof payload {", "EchoReply echo = 901;"),
+    ):
+        head, rest = text.split(block)
+        text = head + block + rest.replace(opening, f"{opening}\n  {line}\n", 1)
+    return text + MESSAGES
+
+
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    """The altered contract, generated beside the real one under another package's name."""
+    folder = tmp_path_factory.mktemp("altered")
+    proto = folder / "proto"
+    shutil.copytree(PROTO, proto)
+    for path in proto.glob("*.proto"):
+        text = renumbered(path.read_text(encoding="utf-8"))
+        if "enum MxCommandKind" in text:
+            text = with_echo(text)
+        path.write_text(text, encoding="utf-8")
+    conventions = proto / "conventions.toml"
+    text = re.sub(
+        r'^package = ".*"', 'package = "altered_contracts"', conventions.read_text(), flags=re.M
+    )
+    conventions.write_text(text, encoding="utf-8")
+    return generate(proto, folder / "out")
+
+
+def own_messages(contract: Contract) -> Iterator[str]:
+    return (name for name in contract.pairs if not name.startswith("google."))
+
+
+def test_renumbering_leaves_enum_values_and_small_numbers() -> None:
+    text = (
+        "message M {\n  reserved 9, 12 to 14;\n  int32 a = 9;\n  map<string, M> b = 10;\n"
+        "  oneof o {\n    M c = 99 [deprecated = true];\n  }\n  enum E {\n    F = 11;\n  }\n}\n"
+    )
+    assert renumbered(text) == (
+        "message M {\n  reserved 9, 19 to 21;\n  int32 a = 9;\n  map<string, M> b = 17;\n"
+        "  oneof o {\n    M c = 106 [deprecated = true];\n  }\n  enum E {\n    F = 11;\n  }\n}\n"
+    )
+
+
+def test_every_field_from_10_on_has_moved_and_no_other(altered: Contract) -> None:
+    moved = 0
+    for name in own_messages(real()):
+        before, after = fields_of(real()[name].ours), fields_of(altered[name].ours)
+        assert before.keys() <= after.keys()
+        for field, info in before.items():
+            shift = SHIFT if info.number >= FIRST else 0
+            assert after[field].number == info.number + shift
+            moved += shift > 0
+    assert moved > 50
+
+
+def test_the_altered_contract_has_its_own_classes(altered: Contract) -> None:
+    assert set(altered.pairs) - set(real().pairs) == {
+        "mxaccess_gateway.v1.EchoCommand",
+        "mxaccess_gateway.v1.EchoReply",
+    }
+    for name in own_messages(real()):
+        assert altered[name].ours is not real()[name].ours
+
+
+@settings(max_examples=settings().max_examples * 30)
+@given(data=st.data())
+def test_its_messages_agree_with_the_oracle(altered: Contract, data: st.DataObject) -> None:
+    pair = altered[data.draw(st.sampled_from(sorted(own_messages(altered))))]
+    google = data.draw(google_messages(pair.google, in_json=True))
+    ours = pair.ours.FromString(encoded(google))
+    assert same(pair.google.FromString(bytes(ours)), google)
+    assert rebuilt(pair.ours, google) == ours
+    parsed = json_format.Parse(ours.to_json(), pair.google(), descriptor_pool=pair.pool)
+    assert same(parsed, google)
+
+
+@settings(max_examples=settings().max_examples * 30)
+@given(data=st.data())
+def test_json_carries_messages_from_one_numbering_to_the_other(
+    altered: Contract, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(own_messages(real()))))
+    google = data.draw(google_messages(real()[name].google, in_json=True))
+    text = real()[name].ours.FromString(encoded(google)).to_json()
+    assert altered[name].ours.from_json(text).to_json() == text
+
+
+SESSIONS = {"session": "SessionCommands", "session_sync": "SyncSessionCommands"}
+
+
+@pytest.mark.parametrize("module", SESSIONS)
+def test_the_new_command_is_a_method_of_both_sessions(altered: Contract, module: str) -> None:
+    session = getattr(altered.module(f"mxaccess_gateway_v1.{module}"), SESSIONS[module])
+    signature = inspect.signature(session.echo)
+    assert str(signature) == (
+        "(self, text: 'str', samples: 'Iterable[float]', *, correlation_id: 'str' = '') -> 'str'"
+    )
+    assert inspect.iscoroutinefunction(session.echo) is (module == "session")
+
+
+def test_the_new_method_sends_its_payload_and_returns_the_text(altered: Contract) -> None:
+    messages = altered.module("mxaccess_gateway_v1.messages")
+    sync = altered.module("mxaccess_gateway_v1.session_sync").SyncSessionCommands
+    sent: list[Any] = []
+
+    class Session(sync):  # type: ignore[misc, valid-type]
+        def _command(self, spec: Any, payload: Any, correlation_id: str) -> Any:
+            sent.append((spec.member, payload, correlation_id))
+            return spec.reply(text=payload.text)
+
+        def _value(self, value: Any) -> Any:
+            return value
+
+    assert Session().echo("hello", (1.5, 2.0), correlation_id="c") == "hello"
+    assert sent == [("echo", messages.EchoCommand(text="hello", samples=[1.5, 2.0]), "c")]
+    command = messages.MxCommand(echo=sent[0][1])
+    assert messages.MxCommand.FromString(bytes(command)).which_payload() == "echo"
+
+
+def test_the_new_command_is_in_the_table_and_asked_of_whoever_answers(altered: Contract) -> None:
+    commands = altered.module("mxaccess_gateway_v1.commands").COMMANDS
+    assert set(commands) - set(real().module("mxaccess_gateway_v1.commands").COMMANDS) == {"echo"}
+    assert (commands["echo"].kind, commands["echo"].doc) == (900, "Send a text back.")
+    handlers = altered.module("mxaccess_gateway_v1.handlers").CommandHandlers
+    assert "echo" in handlers.__abstractmethods__
+
+
+def test_the_same_files_are_generated(altered: Contract) -> None:
+    def files(contract: Contract) -> set[str]:
+        paths = contract.folder.rglob("*.*")
+        return {p.relative_to(contract.folder).as_posix() for p in paths if p.suffix != ".pyc"}
+
+    assert files(altered) == files(real())
