@@ -1,10 +1,11 @@
 # Thin targets over `python -m …`. The first one that needs it makes .venv; nothing else is touched.
 
-PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 ifeq ($(OS),Windows_NT)
+PYTHON ?= python
 BIN := $(VENV)/Scripts
 else
+PYTHON ?= python3
 BIN := $(VENV)/bin
 endif
 PY := $(BIN)/python
@@ -15,7 +16,7 @@ OUT ?= generated
 .PHONY: help demo test test-deep generate check watch lint types bench build clean
 
 help: ## Show the targets.
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@$(PYTHON) -c "import re; [print(f'{n:12}{t}') for n, t in re.findall(r'^([a-z-]+):.*## (.*)', open('Makefile').read(), re.M)]"
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,7 +30,7 @@ test: $(READY) ## Run the tests.
 	$(PY) -m pytest
 
 test-deep: $(READY) ## Run the tests with many more examples.
-	HYPOTHESIS_PROFILE=deep $(PY) -m pytest -m ""
+	$(PY) -m pytest --hypothesis-profile=deep
 
 generate: $(READY) ## Generate the package from PROTO_DIR into OUT.
 	$(PY) -m codegen generate --proto-dir $(PROTO_DIR) --out $(OUT)

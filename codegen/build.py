@@ -252,7 +252,7 @@ class _Builder:
         where = element.source.where(path)
         full = f"{element.proto_name}.{field.name}"
         wanted = self._conventions.rename.get(full) or python_name(field.name, reserved)
-        value, map_key = self._map_entry(field, message)
+        value, map_key = self._map_entry(field, message, element.proto_name)
         kind = _TYPES.get(value.type, "")
         if kind not in _KNOWN_TYPES:
             raise CodegenError(
@@ -285,14 +285,12 @@ class _Builder:
         )
 
     def _map_entry(
-        self, field: FieldDescriptorProto, message: DescriptorProto
+        self, field: FieldDescriptorProto, message: DescriptorProto, full: str
     ) -> tuple[FieldDescriptorProto, str | None]:
         """The field that carries the type, and the type of a map's keys."""
         if field.type == FieldDescriptorProto.TYPE_MESSAGE:
             for nested in message.nested_type:
-                if nested.options.map_entry and field.type_name.endswith(
-                    f"{message.name}.{nested.name}"
-                ):
+                if nested.options.map_entry and field.type_name == f".{full}.{nested.name}":
                     return nested.field[1], _TYPES[nested.field[0].type]
         return field, None
 

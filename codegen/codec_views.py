@@ -173,8 +173,8 @@ class CodecViews(Views):
                 field.number,
                 LENGTH,
                 (
-                    f"{field.name}_key, {field.name}_item = {entry}(data, pos, stop, depth + 1)",
-                    f"{target}[{field.name}_key] = {field.name}_item",
+                    f"key_{field.name}, new_{field.name} = {entry}(data, pos, stop, depth + 1)",
+                    f"{target}[key_{field.name}] = new_{field.name}",
                 ),
             )
             return
@@ -198,7 +198,7 @@ class CodecViews(Views):
         if field.oneof:
             which = next(o.accessor for o in message.oneofs if o.name == field.oneof)
             name = repr(field.name)
-            item = f"{field.name}_item"
+            item = f"new_{field.name}"
             before = (f"{item} = {value}",) if field.type == "message" else ()
             store = (
                 *before,

@@ -238,7 +238,7 @@ class _Pairing:
                         hint=f"remove the line; commands are {', '.join(c.name for c in commands)}",
                     )
 
-    def _value_ref(self) -> ir.Ref | None:
+    def _value_ref(self) -> ir.Ref:
         for package in self._schema.packages:
             for message in package.messages:
                 if message.proto_name == self._rules.value_message:

@@ -6,6 +6,8 @@ import re
 import textwrap
 
 _WIDTH = 100
+#: A line that means something where it stands: indented, of a list, a heading or a table.
+_KEPT = re.compile(r"\s|[-*+#|]|\d+[.)]|Args:|Returns:|$")
 
 #: A quote at the end of a line that an odd number of backslashes stands in front of.
 _ESCAPED_QUOTE = re.compile(r'(?<!\\)(\\\\)*\\"$')
@@ -34,7 +36,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for paragraph in text.strip("\n").split("\n\n"):
         kept = paragraph.splitlines()
-        if all(line[:1].isalnum() for line in kept):
+        if not any(_KEPT.match(line) for line in kept):
             kept = [" ".join(kept)]
         for line in kept:
             margin = line[: len(line) - len(line.lstrip())]

@@ -57,13 +57,12 @@ def differences(files: Mapping[str, bytes], root: str, out: Path) -> Iterator[st
         if found == content:
             continue
         if path.endswith(".py"):
-            yield from difflib.unified_diff(
-                found.decode(errors="replace").splitlines(),
-                content.decode().splitlines(),
-                f"{path} (is)",
-                f"{path} (should be)",
-                lineterm="",
-            )
+            before = found.decode(errors="replace").splitlines()
+            after = content.decode().splitlines()
+            if before == after:
+                yield f"{path}: the same lines with other line ends"
+            names = (f"{path} (is)", f"{path} (should be)")
+            yield from difflib.unified_diff(before, after, *names, lineterm="")
         else:
             yield f"{path}: differs ({len(found)} bytes, should be {len(content)})"
     for path in _strays(files, root, out):
@@ -71,6 +70,10 @@ def differences(files: Mapping[str, bytes], root: str, out: Path) -> Iterator[st
 
 
 def _strays(files: Mapping[str, bytes], root: str, out: Path) -> list[str]:
-    """Python files in the generated package that nothing generates any more."""
-    found = (path.relative_to(out).as_posix() for path in sorted((out / root).rglob("*.py")))
+    """Files in the generated package that nothing generates any more."""
+    found = (
+        path.relative_to(out).as_posix()
+        for path in sorted((out / root).rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    )
     return [path for path in found if path not in files]

@@ -172,7 +172,7 @@ class Commands:
     envelope: Ref
     reply: Ref
     kind_enum: Ref
-    value_message: Ref | None
+    value_message: Ref
     max_bulk_items: int
     commands: tuple[Command, ...]
 

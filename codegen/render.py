@@ -142,7 +142,7 @@ def _command_plan(commands: ir.Commands, views: CommandViews) -> Iterator[Row]:
         "commands": commands,
         "command_views": list(views.commands(commands)),
         "kind_enum": views.type_name(commands.kind_enum, enum=True),
-        "value_message": views.type_name(commands.value_message) if commands.value_message else "",
+        "value_message": views.type_name(commands.value_message),
     }
     yield "commands", "commands.py.j2", "Every command as data.", context
     yield "handlers", "handlers.py.j2", "What whoever answers commands implements.", context

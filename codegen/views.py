@@ -69,6 +69,7 @@ class ServiceView:
 
     name: str
     proto_name: str
+    transport: str
     methods: tuple[MethodView, ...]
 
 
@@ -152,6 +153,9 @@ class Views:
             yield ServiceView(
                 name=service.name,
                 proto_name=service.proto_name,
+                transport="StreamingTransport"
+                if any(method.client_streaming for method in service.methods)
+                else "Transport",
                 methods=tuple(self._method(method) for method in service.methods),
             )
 

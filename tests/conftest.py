@@ -11,7 +11,7 @@ _CI = bool(os.environ.get("CI"))
 
 settings.register_profile(
     "default",
-    max_examples=10,
+    max_examples=25,
     deadline=None,
     derandomize=_CI,
     suppress_health_check=_SLOW_TO_START,

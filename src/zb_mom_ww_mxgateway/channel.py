@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -55,7 +55,10 @@ class GatewayChannel:
         if options.plaintext and options.api_key and not _is_loopback(options.host):
             _log.warning("the API key goes to %s in plaintext; use TLS", options.endpoint)
         config = Configuration(ssl_target_name_override=options.server_name_override)
-        with _mapped(f"connecting to {options.endpoint}", options.connect_timeout):
+        late = "; check the endpoint, and that it talks TLS if that was asked for"
+        with _mapped(
+            f"connecting to {options.endpoint}", options, options.connect_timeout, late=late
+        ):
             context = None if options.plaintext else _tls_context(options)
             channel = Channel(
                 options.host, options.port, codec=MessageCodec(), ssl=context, config=config
@@ -99,46 +102,6 @@ class GatewayChannel:
                 while (reply := await stream.recv_message()) is not None:
                     yield reply
 
-    async def stream_unary(
-        self,
-        method: Method[Request, Reply],
-        requests: AsyncIterator[Request],
-        *,
-        timeout: float | None,
-        metadata: Metadata | None,
-    ) -> Reply:
-        """Send messages and return the one that answers them all."""
-        attempted = f"{method.path.rpartition('/')[2]} at {self._options.endpoint}"
-        with _mapped(attempted, timeout):
-            async with self._open(method, timeout, metadata) as stream:
-                await stream.send_request()
-                async for request in requests:
-                    await stream.send_message(bytes(request))
-                await stream.end()
-                return await _single(stream, attempted)
-
-    async def stream_stream(
-        self,
-        method: Method[Request, Reply],
-        requests: AsyncIterator[Request],
-        *,
-        timeout: float | None,
-        metadata: Metadata | None,
-    ) -> AsyncGenerator[Reply, None]:
-        """Send messages and yield those that answer, each at its own pace."""
-        attempted = f"{method.path.rpartition('/')[2]} at {self._options.endpoint}"
-        with _mapped(attempted, timeout):
-            async with self._open(method, timeout, metadata) as stream:
-                await stream.send_request()
-                sending = asyncio.ensure_future(_send_all(stream, requests))
-                try:
-                    while (reply := await stream.recv_message()) is not None:
-                        yield reply
-                    await sending
-                finally:
-                    sending.cancel()
-                    await asyncio.wait([sending])
-
     def _open(
         self, method: Method[Request, Reply], timeout: float | None, metadata: Metadata | None
     ) -> Stream[bytes | Request, Reply]:
@@ -169,7 +132,10 @@ class GatewayChannel:
             body = bytes(request)
         except EncodeError as error:
             raise MxGatewayArgumentError(f"{attempted}: {error}; nothing was sent") from error
-        with _mapped(attempted, timeout, getattr(request, "session_id", "")):
+        session_id: str = getattr(request, "session_id", "")
+        with _mapped(
+            attempted, self._options, timeout, session_id=session_id, late=_MAY_TAKE_EFFECT
+        ):
             yield attempted, body
 
 
@@ -182,29 +148,28 @@ async def _single(stream: Stream[bytes | Request, Reply], attempted: str) -> Rep
     return reply
 
 
-async def _send_all(
-    stream: Stream[bytes | Request, Reply], requests: AsyncIterator[Request]
-) -> None:
-    async for request in requests:
-        await stream.send_message(bytes(request))
-    await stream.end()
-
-
 @contextmanager
-def _mapped(attempted: str, timeout: float | None, session_id: str = "") -> Generator[None]:
-    """grpclib's and the operating system's failures as the SDK's."""
+def _mapped(
+    attempted: str,
+    options: ClientOptions,
+    timeout: float | None,
+    *,
+    session_id: str = "",
+    late: str,
+) -> Generator[None]:
+    """grpclib's and the operating system's failures as the SDK's; ``late`` says what a timeout
+    means."""
     try:
         yield
     except GRPCError as error:
+        _scrub(error, options.api_key)
         raise from_grpc(
             error.status, error.message or "", attempted=attempted, session_id=session_id
         ) from error
     except TimeoutError as error:
         limit = "in time" if timeout is None else f"within {timeout:g} s"
         raise MxGatewayTimeoutError(
-            f"{attempted} did not end {limit}; it may still take effect, so check the session's "
-            "state before reusing handles",
-            status=Status.DEADLINE_EXCEEDED,
+            f"{attempted} did not end {limit}{late}", status=Status.DEADLINE_EXCEEDED
         ) from error
     except DecodeError as error:
         raise MxGatewayMalformedReplyError(
@@ -237,6 +202,31 @@ def _mapped(attempted: str, timeout: float | None, session_id: str = "") -> Gene
             "and that the gateway runs there",
             status=Status.UNAVAILABLE,
         ) from error
+
+
+#: What a call that was given up may still do.
+_MAY_TAKE_EFFECT = "; it may still take effect, so check the session's state before reusing handles"
+
+
+def _scrub(error: GRPCError, api_key: str | None) -> None:
+    """Take the API key out of an error's text: a gateway or a proxy may echo what it was sent."""
+    if api_key is None or error.message is None:
+        return
+    secret = api_key.split("_", 2)[-1]
+    error.message = error.message.replace(api_key, "<redacted>").replace(secret, "<redacted>")
+    error.details = None
+    error.args = (error.status, error.message, None)
+
+
+class _NoSecrets(logging.Filter):
+    """hpack logs every header at DEBUG level, the API key among them, as text and encoded."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno > logging.DEBUG
+
+
+for _name in ("hpack.hpack", "hpack.table"):
+    logging.getLogger(_name).addFilter(_NoSecrets())
 
 
 def _tls_context(options: ClientOptions) -> ssl.SSLContext:

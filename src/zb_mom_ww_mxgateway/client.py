@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +26,20 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessG
 
 from .channel import GatewayChannel
 from .describe import describe_request
-from .errors import MxGatewayMalformedReplyError, check_protocol, check_status
+from .errors import (
+    MxGatewayError,
+    MxGatewayMalformedReplyError,
+    MxGatewayProtocolError,
+    check_protocol,
+    check_status,
+)
 from .options import ClientOptions
 from .session import Session
 
 #: The version of the gateway's public protocol that this SDK was written against.
 GATEWAY_PROTOCOL_VERSION: Final = 3
+
+_log = logging.getLogger("zb_mom_ww_mxgateway")
 
 
 class GatewayClient:
@@ -38,6 +49,7 @@ class GatewayClient:
         self._channel = channel
         self._options = options
         self._stub = MxAccessGatewayStub(channel)
+        self._abandoned: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def connect(
@@ -99,6 +111,8 @@ class GatewayClient:
 
     async def close(self) -> None:
         """Close the connection; safe to call again. Open sessions stay open at the gateway."""
+        if self._abandoned:
+            await asyncio.wait(self._abandoned)
         self._channel.close()
 
     async def open_session(
@@ -110,10 +124,16 @@ class GatewayClient:
     ) -> Session:
         """Open a session, which has a worker process and MXAccess handles of its own.
 
+        A call that is cancelled closes the session when the gateway has opened it; ``close`` of the
+        client waits for that.
+
         Args:
             client_session_name: A label for people who look at the gateway.
             client_correlation_id: Names this call in logs.
             command_timeout: How long the gateway lets a command run; None for its default.
+
+        Raises:
+            MxGatewayProtocolError: The gateway speaks an older protocol than this SDK needs.
         """
         limit = None if command_timeout is None else Duration.from_timedelta(command_timeout)
         request = OpenSessionRequest(
@@ -121,12 +141,27 @@ class GatewayClient:
             client_correlation_id=client_correlation_id,
             command_timeout=limit,
         )
-        reply = await self.open_session_raw(request)
+        opening = asyncio.ensure_future(self.open_session_raw(request))
+        try:
+            reply = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The gateway opens it all the same, and nobody else could ever close it.
+            closing = asyncio.ensure_future(self._close_unwanted(opening))
+            self._abandoned.add(closing)
+            closing.add_done_callback(self._abandoned.discard)
+            raise
+        attempted = f"OpenSession at {self.endpoint}"
         if not reply.session_id:
             raise MxGatewayMalformedReplyError(
-                f"OpenSession at {self.endpoint}: the reply says OK and lacks its session_id"
+                f"{attempted}: the reply says OK and lacks its session_id"
             )
+        _check_version(reply.gateway_protocol_version, attempted)
         return Session(self, reply)
+
+    async def _close_unwanted(self, opening: asyncio.Task[OpenSessionReply]) -> None:
+        with suppress(MxGatewayError):
+            reply = await opening
+            await self.close_session_raw(CloseSessionRequest(session_id=reply.session_id))
 
     def session(self, session_id: str) -> Session:
         """A session that was opened elsewhere with the same API key; nothing is sent."""
@@ -175,3 +210,19 @@ class GatewayClient:
     def stream_events_raw(self, request: StreamEventsRequest) -> AsyncGenerator[MxEvent, None]:
         """The events of a session for a request as it is."""
         return self._stub.stream_events(request)
+
+
+def _check_version(version: int, attempted: str) -> None:
+    """Equal is fine, 0 says nothing, newer is logged, older is refused."""
+    if version > GATEWAY_PROTOCOL_VERSION:
+        _log.warning(
+            "%s: the gateway speaks protocol %d, this SDK was made for %d; update the SDK",
+            attempted,
+            version,
+            GATEWAY_PROTOCOL_VERSION,
+        )
+    elif 0 < version < GATEWAY_PROTOCOL_VERSION:
+        raise MxGatewayProtocolError(
+            f"{attempted}: the gateway speaks protocol {version}, this SDK needs "
+            f"{GATEWAY_PROTOCOL_VERSION}; update the gateway or use an older SDK"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Final
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
@@ -35,7 +36,7 @@ def describe_command(command: MxCommand) -> str:
     for name, info in fields_of(spec.payload).items():
         value = getattr(payload, name)
         if info.repeated:
-            parts.append(f"{len(value)} {name}")
+            parts.append(f"{len(value) if isinstance(value, Sized) else 'no'} {name}")
         elif info.proto_type != "message" and not info.redact and payload.is_set(name):
             parts.append(f"{name}={value!r}")
     return f"{spec.name}({', '.join(parts)})"

@@ -1,7 +1,7 @@
 """The exception tree, and the one place where failures of gRPC, gateway and MXAccess become it.
 
 MxGatewayError
-├── MxGatewayArgumentError (ValueError)     the caller's input; nothing was sent
+├── MxGatewayArgumentError (ValueError)     the caller's input, refused here or by the gateway
 │   └── MxGatewayValueError                 a value that MXAccess cannot carry
 ├── MxGatewayTransportError                 the call did not go through; has a gRPC status
 │   ├── MxGatewayUnavailableError           nobody there, or the connection was lost
@@ -44,7 +44,7 @@ class MxGatewayError(Exception):
 
 
 class MxGatewayArgumentError(MxGatewayError, ValueError):
-    """An argument that cannot be sent: too many entries, out of range, of the wrong type."""
+    """An argument that cannot be sent (its text says so), or that the gateway calls malformed."""
 
 
 class MxGatewayValueError(MxGatewayArgumentError):
@@ -240,10 +240,14 @@ _BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
         "; send less at once, or try later",
     ),
     Status.INVALID_ARGUMENT: (MxGatewayArgumentError, ""),
+    Status.ALREADY_EXISTS: (
+        MxGatewayTransportError,
+        "; a session has one event stream: end the other first",
+    ),
     Status.NOT_FOUND: (MxGatewaySessionNotFoundError, "; open a new session"),
     Status.FAILED_PRECONDITION: (
         MxGatewaySessionNotReadyError,
-        "; wait until the session is ready, or open a new one",
+        "; wait until it is ready, or open a new session",
     ),
 }
 
@@ -280,7 +284,7 @@ def check_status(
         raise MxGatewaySessionNotFoundError(f"{text}; open a new session", session_id=session_id)
     if code == ProtocolStatusCode.SESSION_NOT_READY:
         raise MxGatewaySessionNotReadyError(
-            f"{text}; wait until the session is ready, or open a new one", session_id=session_id
+            f"{text}; wait until it is ready, or open a new session", session_id=session_id
         )
     if code == ProtocolStatusCode.WORKER_UNAVAILABLE:
         raise MxGatewayWorkerError(f"{text}; open a new session")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from .errors import MxGatewayArgumentError
 
-_SCHEMES = {"": None, "http": True, "https": False}
+_SCHEMES: Final = {"": None, "http": True, "https": False}
+#: The most that fits into gRPC's timeout header: eight digits.
+_MAX_SECONDS: Final = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +41,18 @@ class ClientOptions:
     call_timeout: float = 30.0
 
     def __post_init__(self) -> None:
+        _check_text("endpoint", self.endpoint)
+        _check_text("api_key", self.api_key or "")
+        shown = _without_secrets(self.endpoint)
         scheme, host, port = self._parts()
         if scheme and _SCHEMES[scheme] != self.plaintext:
             raise MxGatewayArgumentError(
-                f"endpoint {self.endpoint!r} and plaintext={self.plaintext} contradict each other; "
+                f"endpoint {shown!r} and plaintext={self.plaintext} contradict each other; "
                 "plaintext has to be asked for, and goes with http:// or no scheme"
             )
         if not host or port is None:
             raise MxGatewayArgumentError(
-                f"endpoint {self.endpoint!r} is no host:port, such as localhost:5000"
+                f"endpoint {shown!r} is no host:port, such as localhost:5000"
             )
         if self.plaintext and (self.ca_file or self.server_name_override):
             raise MxGatewayArgumentError(
@@ -58,8 +65,10 @@ class ClientOptions:
                 "check where it was read from"
             )
         for name in ("connect_timeout", "call_timeout"):
-            if not getattr(self, name) > 0:
-                raise MxGatewayArgumentError(f"{name} must be above 0 seconds")
+            if not 0 < getattr(self, name) < _MAX_SECONDS:
+                raise MxGatewayArgumentError(
+                    f"{name} must be above 0 and below {_MAX_SECONDS:,} seconds"
+                )
 
     def _parts(self) -> tuple[str, str, int | None]:
         text = self.endpoint if "://" in self.endpoint else f"//{self.endpoint}"
@@ -68,7 +77,7 @@ class ClientOptions:
             scheme, host, port = parts.scheme, parts.hostname or "", parts.port
         except ValueError:
             scheme, host, port, parts = "", "", None, urlsplit("")
-        if scheme not in _SCHEMES or parts.path.strip("/") or parts.query or parts.username:
+        if scheme not in _SCHEMES or parts.path.strip("/") or parts.query or "@" in text:
             return "", "", None
         return scheme, host, port
 
@@ -83,3 +92,13 @@ class ClientOptions:
         port = self._parts()[2]
         assert port is not None
         return port
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise MxGatewayArgumentError(f"{name} must be a str, not {type(value).__name__}")
+
+
+def _without_secrets(endpoint: str) -> str:
+    """An endpoint as an error may show it: no user info, and no API key given by mistake."""
+    return re.sub(r"mxgw_\w+", "<redacted>", re.sub(r"[^/@]*@", "<redacted>@", endpoint))

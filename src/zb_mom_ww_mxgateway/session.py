@@ -88,11 +88,12 @@ class Session(SessionCommands[MxValueInput]):
     async def close(self) -> None:
         """Close the session at the gateway: un-advise, remove items, unregister.
 
-        Safe to call again and from several tasks: there is one close, and all wait for it. A
-        session that the gateway has forgotten counts as closed.
+        Safe to call again and from several tasks: there is one close, and all wait for it; one
+        that failed is tried again. A session that the gateway has forgotten counts as closed.
         """
-        if self._closing is None:
+        if self._closing is None or _failed(self._closing):
             self._closing = asyncio.ensure_future(self._close())
+            self._closing.add_done_callback(_failed)
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -124,11 +125,7 @@ class Session(SessionCommands[MxValueInput]):
 
     async def invoke_raw(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
         """Run a command; a failure of MXAccess stays in the reply, for the caller to look at."""
-        if self.closed:
-            raise MxGatewaySessionClosedError(
-                f"{self._attempted(command)}: this session was closed; open a new one",
-                session_id=self.session_id,
-            )
+        self._check_open(self._attempted(command))
         return await self._client.invoke_raw(
             MxCommandRequest(
                 session_id=self.session_id,
@@ -146,6 +143,7 @@ class Session(SessionCommands[MxValueInput]):
         Args:
             after_worker_sequence: Resume behind this event; 0 starts with what is queued.
         """
+        self._check_open(f"stream_events in {self.session_id} at {self._client.endpoint}")
         return self._client.stream_events(
             self.session_id, after_worker_sequence=after_worker_sequence
         )
@@ -160,11 +158,22 @@ class Session(SessionCommands[MxValueInput]):
         assert isinstance(result, spec.reply)  # invoke made sure
         return result
 
+    def _check_open(self, attempted: str) -> None:
+        if self.closed:
+            raise MxGatewaySessionClosedError(
+                f"{attempted}: this session was closed; open a new one", session_id=self.session_id
+            )
+
     def _value(self, value: MxValueInput) -> MxValue:
         return to_mx_value(value)
 
     def _attempted(self, command: MxCommand) -> str:
         return f"{describe_command(command)} in {self.session_id} at {self._client.endpoint}"
+
+
+def _failed(closing: asyncio.Task[None]) -> bool:
+    """Whether a close has ended in vain; asking also marks its error as seen."""
+    return closing.done() and (closing.cancelled() or closing.exception() is not None)
 
 
 def _check_bulk(spec: CommandSpec[Message, object], command: MxCommand, attempted: str) -> None:

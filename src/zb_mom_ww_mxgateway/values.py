@@ -20,7 +20,6 @@ Numbers that are not finite have no form in MXAccess and are refused, also insid
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -39,6 +38,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StringArray,
     TimestampArray,
 )
+from zb_mom_ww_mxgateway_wire.codec import FLOAT_MAX
 
 from .errors import MxGatewayValueError
 
@@ -57,10 +57,6 @@ MxValueOutput: TypeAlias = (
     | list[datetime]
     | None
 )
-
-_INT32: Final = range(-(2**31), 2**31)
-_INT64: Final = range(-(2**63), 2**63)
-_FLOAT_MAX: Final = float(struct.unpack("<f", b"\xff\xff\x7f\x7f")[0])
 
 
 def to_mx_value(value: MxValueInput, *, data_type: MxDataType | None = None) -> MxValue:
@@ -96,7 +92,8 @@ def from_mx_value(mx: MxValue | None) -> MxValueOutput:
     A timestamp is cut to the microsecond; ``mx.timestamp_value`` has the nanoseconds.
 
     Raises:
-        MxGatewayValueError: A sparse array, which is for writing alone.
+        MxGatewayValueError: A sparse array, which is for writing alone, or a time that no
+            ``datetime`` holds (years 1 to 9999).
     """
     if mx is None or mx.is_null:
         return None
@@ -108,7 +105,7 @@ def from_mx_value(mx: MxValue | None) -> MxValueOutput:
             "a sparse array is for writing alone; read the whole array instead"
         )
     if mx.timestamp_value is not None:
-        return mx.timestamp_value.to_datetime()
+        return _moment(mx.timestamp_value)
     if mx.array_value is not None:
         return _from_array(mx.array_value)
     scalar: MxScalar = getattr(mx, kind)
@@ -118,11 +115,18 @@ def from_mx_value(mx: MxValue | None) -> MxValueOutput:
 def _from_array(array: MxArray) -> MxValueOutput:
     member = array.which_values()
     if array.timestamp_values is not None:
-        return [item.to_datetime() for item in array.timestamp_values.values]
+        return [_moment(item) for item in array.timestamp_values.values]
     if member is None:
         return []
     values: list[Any] = getattr(array, member).values
     return list(values)
+
+
+def _moment(value: Timestamp) -> datetime:
+    try:
+        return value.to_datetime()
+    except ValueError as error:
+        raise MxGatewayValueError(f"a time of MXAccess has no datetime: {error}") from None
 
 
 class _Kind:
@@ -144,8 +148,8 @@ class _Kind:
 
 
 _BOOL: Final = _Kind("bool_value", MxDataType.BOOLEAN, "VT_BOOL", BoolArray)
-_I4: Final = _Kind("int32_value", MxDataType.INTEGER, "VT_I4", Int32Array)
-_I8: Final = _Kind("int64_value", MxDataType.INTEGER, "VT_I8", Int64Array)
+_I4: Final = _Kind("int32_value", MxDataType.INTEGER, "VT_I4", Int32Array, int)
+_I8: Final = _Kind("int64_value", MxDataType.INTEGER, "VT_I8", Int64Array, int)
 _R4: Final = _Kind("float_value", MxDataType.FLOAT, "VT_R4", FloatArray, float)
 _R8: Final = _Kind("double_value", MxDataType.DOUBLE, "VT_R8", DoubleArray, float)
 _BSTR: Final = _Kind("string_value", MxDataType.STRING, "VT_BSTR", StringArray)
@@ -165,7 +169,7 @@ def _kind(value: object, data_type: MxDataType | None) -> _Kind:
         number = float(value)  # type: ignore[arg-type]
         if number != value:
             raise MxGatewayValueError(f"a whole number loses digits as {data_type.name}")
-        if wanted is _R4 and abs(number) > _FLOAT_MAX:
+        if wanted is _R4 and abs(number) > FLOAT_MAX:
             raise MxGatewayValueError("a float is outside FLOAT (at most 3.4028235e+38)")
         return wanted
     raise MxGatewayValueError(
@@ -177,9 +181,9 @@ def _natural_kind(value: object) -> _Kind:
     if isinstance(value, bool):
         return _BOOL
     if isinstance(value, int):
-        if value in _INT32:
+        if -(2**31) <= value < 2**31:
             return _I4
-        if value in _INT64:
+        if -(2**63) <= value < 2**63:
             return _I8
         raise MxGatewayValueError("an int needs more than 64 bits, the most that MXAccess carries")
     if isinstance(value, float):

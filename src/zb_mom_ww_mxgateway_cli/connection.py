@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
+from types import FrameType
 from typing import Any, Final
 
 import click
 
 from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
+
+from .output import TERMINATED
+from .values import Seconds
 
 DEFAULT_ENDPOINT: Final = "localhost:5000"
 ENDPOINT_VARIABLE: Final = "MXGATEWAY_ENDPOINT"
@@ -43,7 +49,7 @@ _OPTIONS: Final = (
     click.option("--server-name-override", help="Name that the certificate carries."),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         help="Seconds for one call; for a stream, until it ends.",
     ),
     json_option,
@@ -113,5 +119,34 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
 
 
 def run_async(main: Coroutine[Any, Any, int | None]) -> int:
-    """Run a command to its end; its exit code."""
-    return asyncio.run(main) or 0
+    """Run a command to its end; its exit code.
+
+    SIGTERM (and Ctrl-Break on Windows) ends it as Ctrl-C does: what it opened is closed.
+    """
+    return asyncio.run(_until_terminated(main))
+
+
+async def _until_terminated(main: Coroutine[Any, Any, int | None]) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main)
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        loop.call_soon_threadsafe(task.cancel)
+
+    # signal.signal and not loop.add_signal_handler, which Windows has not.
+    numbers = [signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    previous = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        return await task or 0
+    except asyncio.CancelledError:
+        if stopped:
+            return TERMINATED
+        raise
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -21,7 +21,6 @@ from zb_mom_ww_mxgateway import (
     is_failure,
     to_mx_value,
 )
-from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
 from .connection import run_async
 from .output import table
@@ -39,6 +38,8 @@ def demo() -> int:
 
 
 async def _demo() -> int:
+    from zb_mom_ww_mxgateway_sim import SimulatedGateway
+
     async with SimulatedGateway(machines=len(_TAGS)) as gateway:
         click.echo(f"simulator   listening on {gateway.endpoint}, asks for an API key")
         async with (
@@ -97,16 +98,24 @@ async def _write(
     ]
     results = await session.write_bulk(server_handle, entries)
     click.echo(f"\nwrite       {sum(result.was_successful for result in results)} of 2 accepted")
+    try:
+        async with asyncio.timeout(_WRITE_SECONDS):
+            await _completed(events, handles)
+    except TimeoutError:
+        raise click.ClickException(f"no OnWriteComplete within {_WRITE_SECONDS:g} s") from None
+
+
+async def _completed(events: AsyncIterator[MxEvent], handles: Mapping[int, str]) -> None:
+    """Print each OnWriteComplete until every item has had its own."""
     waiting = set(handles)
-    async with asyncio.timeout(_WRITE_SECONDS):
-        async for event in events:
-            if event.family == MxEventFamily.ON_WRITE_COMPLETE and event.item_handle in waiting:
-                failed = [describe_status(s) for s in event.statuses if is_failure(s)]
-                said = "; ".join(failed) or "complete"
-                click.echo(f"            OnWriteComplete {handles[event.item_handle]}: {said}")
-                waiting.remove(event.item_handle)
-            if not waiting:
-                return
+    async for event in events:
+        if event.family == MxEventFamily.ON_WRITE_COMPLETE and event.item_handle in waiting:
+            failed = [describe_status(s) for s in event.statuses if is_failure(s)]
+            said = "; ".join(failed) or "complete"
+            click.echo(f"            OnWriteComplete {handles[event.item_handle]}: {said}")
+            waiting.remove(event.item_handle)
+        if not waiting:
+            return
 
 
 async def _read(session: Session, server_handle: int) -> None:

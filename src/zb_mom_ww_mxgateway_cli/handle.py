@@ -18,7 +18,7 @@ from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
 from .output import OK, SOME_FAILED, emit
-from .values import TYPES, comma_list, parse_time, parse_value
+from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
 
 Spec = CommandSpec[Message, object]
 
@@ -31,6 +31,22 @@ _FLAGS: Final[Mapping[str, str]] = {
 _TYPE_OPTION: Final = click.option(
     "--type", "value_type", type=click.Choice(list(TYPES)), required=True, help="Type of the value."
 )
+
+_KINDS: Final[Mapping[str, type]] = {
+    "string": str,
+    "bytes": str,
+    "bool": bool,
+    "float": float,
+    "double": float,
+}
+#: How the text of one item of a list becomes a value; numbers otherwise.
+_PARSE: Final[Mapping[str, Callable[[str], object]]] = {
+    "string": str,
+    "bytes": str.encode,
+    "bool": parse_bool,
+    "float": float,
+    "double": float,
+}
 
 #: What fills one field of a payload from the parsed options.
 Fill = Callable[[dict[str, Any]], Any]
@@ -51,7 +67,7 @@ def _command(name: str, spec: Spec) -> click.Command:
     fills: dict[str, Fill] = {}
     infos = fields_of(spec.payload)
     for param in spec.params:
-        made, fill = _param(param, infos[param.field])
+        made, fill = _param(param, infos[param.field], spec.payload)
         options += [option for option in made if option not in options]
         fills[param.field] = fill
 
@@ -65,7 +81,9 @@ def _command(name: str, spec: Spec) -> click.Command:
     return click.command(name, help=spec.doc)(command)
 
 
-def _param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _param(
+    param: Param, info: FieldInfo, payload: type[Message]
+) -> tuple[list[Callable[[Any], Any]], Fill]:
     """The options for one parameter, and what makes its field from them."""
     if param.value:
         return _value_param(param)
@@ -76,16 +94,19 @@ def _param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], F
         options = _option(param, text, prompt=True, hide_input=True, prompt_required=True)
         return [options], lambda given: given[param.name]
     if info.repeated:
-        convert = int if info.proto_type != "string" else str
+        convert = _PARSE.get(info.proto_type, whole_number)
         option = _option(param, f"{param.doc} Separated by commas.")
         return [option], lambda given: _items(param, given[param.name], convert)
     if info.proto_type == "message":
         return _message_param(param, info)
     if info.proto_type == "enum":
         return _enum_param(param, info)
-    kind: Any = {"string": str, "bool": bool}.get(info.proto_type, int)
-    default = None if param.required else kind()
-    return [_option(param, param.doc, type=kind, default=default)], lambda g: g[param.name]
+    kind = _KINDS.get(info.proto_type, int)
+    default = None if param.required else getattr(payload(), param.field)
+    option = _option(param, param.doc, type=kind, default=default)
+    if info.proto_type == "bytes":
+        return [option], lambda given: str(given[param.name]).encode()
+    return [option], lambda given: given[param.name]
 
 
 def _flag(name: str) -> str:
@@ -120,7 +141,7 @@ def _message_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], 
     assert info.type_of is not None
     message = cast("type[Message]", info.type_of())
     if message is Duration:
-        option = _option(param, f"{param.doc} In seconds.", type=float)
+        option = _option(param, f"{param.doc} In seconds.", type=Seconds())
         return [option], lambda given: _seconds(given[param.name])
     option = _option(param, f"{param.doc} As ProtoJSON.")
     return [option], lambda given: _proto_json(param, message, given[param.name])
@@ -144,8 +165,8 @@ def _items(param: Param, text: str | None, convert: Callable[[str], Any]) -> lis
         return []
     try:
         return [convert(item) for item in comma_list(text)]
-    except ValueError as error:
-        raise click.UsageError(f"{_flag(param.name)}: not a comma list of numbers") from error
+    except (ValueError, KeyError):
+        raise click.UsageError(f"{_flag(param.name)}: an item is not of the right type") from None
 
 
 def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
@@ -176,7 +197,7 @@ def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]],
         )
 
     def fill(given: dict[str, Any]) -> list[Message]:
-        handles = _items(param, given["keys"], int)
+        handles = _items(param, given["keys"], whole_number)
         values = comma_list(given["values"])
         if len(handles) != len(values):
             raise click.UsageError(

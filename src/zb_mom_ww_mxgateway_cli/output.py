@@ -10,6 +10,7 @@ import click
 
 from zb_mom_ww_mxgateway import (
     EncodeError,
+    MxGatewayArgumentError,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
     MxGatewayError,
@@ -25,6 +26,7 @@ DENIED: Final = 4
 TIMED_OUT: Final = 5
 SOME_FAILED: Final = 6
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 
 
 def emit(value: Any, *, as_json: bool) -> None:
@@ -55,9 +57,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def progress(text: str) -> None:
@@ -100,6 +100,8 @@ _EXIT_CODES: Final[Sequence[tuple[type[BaseException], int]]] = (
     (MxGatewayAuthenticationError, DENIED),
     (MxGatewayAuthorizationError, DENIED),
     (MxGatewayTimeoutError, TIMED_OUT),
+    (MxGatewayArgumentError, USAGE),
+    (EncodeError, USAGE),
     (KeyboardInterrupt, INTERRUPTED),
 )
 

@@ -13,18 +13,24 @@ from zb_mom_ww_mxgateway import (
     CloseSessionRequest,
     Duration,
     MxEvent,
+    MxGatewayValueError,
+    MxValue,
     OpenSessionRequest,
     Session,
+    Timestamp,
+    describe_status,
     from_mx_value,
+    is_failure,
 )
 
 from .connection import Connection, connected
-from .output import emit
+from .output import OK, emit
+from .values import Seconds
 
 
 @click.command()
 @click.option("--client-session-name", default="mxgw-py", help="Label for people.")
-@click.option("--command-timeout", type=float, help="Seconds the gateway lets a command run.")
+@click.option("--command-timeout", type=Seconds(), help="Seconds the gateway lets a command run.")
 @connected
 async def open_session(
     connection: Connection, client_session_name: str, command_timeout: float | None
@@ -65,16 +71,19 @@ async def stream_events(
 ) -> None:
     """Show a session's events until --max-events, --timeout or its end."""
     shown: list[object] = []
-    async with connection.client() as client:
-        stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
-        async with aclosing(stream) as events:
-            async for event in _bounded(events, max_events, connection.timeout):
-                if connection.as_json:
-                    shown.append(event.to_dict())
-                else:
-                    click.echo(event_line(event))
-    if connection.as_json:
-        emit({"events": shown}, as_json=True)
+    try:
+        async with connection.client() as client:
+            stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
+            async with aclosing(stream) as events:
+                async for event in _bounded(events, max_events, connection.timeout):
+                    if connection.as_json:
+                        shown.append(event.to_dict())
+                    else:
+                        click.echo(event_line(event))
+    finally:
+        # Also when the stream fails or Ctrl-C ends it: what has come is not lost.
+        if connection.as_json:
+            emit({"events": shown}, as_json=True)
 
 
 async def _bounded(
@@ -85,54 +94,83 @@ async def _bounded(
     deadline = None if timeout is None else loop.time() + timeout
     left = max_events
     while left is None or left > 0:
+        limit = asyncio.timeout_at(deadline)
         try:
-            async with asyncio.timeout_at(deadline):
+            async with limit:
                 event = await anext(events)
-        except (TimeoutError, StopAsyncIteration):
+        except StopAsyncIteration:
             return
+        except TimeoutError:
+            if limit.expired():
+                return
+            raise
         yield event
         left = None if left is None else left - 1
 
 
 def event_line(event: MxEvent) -> str:
     """An event as a line for people."""
-    time = event.source_timestamp or event.worker_timestamp
     parts = [
         str(event.worker_sequence),
-        "" if time is None else f"{time.to_datetime():%H:%M:%S.%f}"[:-3],
+        _time_of_day(event.source_timestamp or event.worker_timestamp),
         event.family.name,
         f"item {event.item_handle}",
     ]
     if event.value is not None:
-        parts.append(f"= {from_mx_value(event.value)!r} (quality {event.quality})")
+        parts.append(f"= {_value_text(event.value)} (quality {event.quality})")
     parts += [f"{status.category.name} {status.detail}" for status in event.statuses[:1]]
     return "  ".join(part for part in parts if part)
+
+
+def _time_of_day(time: Timestamp | None) -> str:
+    try:
+        return "" if time is None else f"{time.to_datetime():%H:%M:%S.%f}"[:-3]
+    except ValueError:
+        return "no time"
+
+
+def _value_text(value: MxValue) -> str:
+    try:
+        return repr(from_mx_value(value))
+    except MxGatewayValueError:
+        return "no value that Python has"
 
 
 @click.command()
 @click.option("--item", required=True, help="Reference to add, such as Object.Attribute.")
 @click.option("--max-events", type=click.IntRange(min=1), default=1, help="Events to wait for.")
 @connected
-async def smoke(connection: Connection, item: str, max_events: int) -> None:
-    """Open, register, add, advise, see events, close: the shortest proof that a gateway works."""
+async def smoke(connection: Connection, item: str, max_events: int) -> int:
+    """Open, register, add, advise, see events, close: the shortest proof that a gateway works.
+
+    Fails when fewer events come in time, or when one says that the item is wrong.
+    """
     async with (
         connection.client() as client,
         await client.open_session(client_session_name="mxgw-py smoke") as session,
     ):
-        shown = await _smoke(session, item, max_events, connection.timeout)
+        events, shown = await _smoke(session, item, max_events, connection.timeout)
     emit(shown, as_json=connection.as_json)
+    if len(events) < max_events:
+        raise click.ClickException(
+            f"only {len(events)} of {max_events} events of {item} came in time"
+        )
+    failed = [status for event in events for status in event.statuses if is_failure(status)]
+    if failed:
+        raise click.ClickException(f"{item}: {describe_status(failed[0])}")
+    return OK
 
 
 async def _smoke(
     session: Session, item: str, max_events: int, timeout: float | None
-) -> dict[str, object]:
+) -> tuple[list[MxEvent], dict[str, object]]:
     server_handle = await session.register("mxgw-py smoke")
     item_handle = await session.add_item(server_handle, item)
     await session.advise(server_handle, item_handle)
     async with aclosing(session.stream_events()) as stream:
-        events = [event.to_dict() async for event in _bounded(stream, max_events, timeout or 15.0)]
-    return {
-        "events": events,
+        events = [event async for event in _bounded(stream, max_events, timeout or 15.0)]
+    return events, {
+        "events": [event.to_dict() for event in events],
         "itemHandle": item_handle,
         "serverHandle": server_handle,
         "sessionId": session.session_id,

@@ -25,17 +25,22 @@ async def read_bulk(
     """
     timeout = (timeout_ms or DEFAULT_TIMEOUT_MS) / 1000
     deadline = asyncio.get_running_loop().time() + timeout
-    advised = {item.reference: item for item in registration.items.values() if item.advice}
+    advised = {
+        item.reference: (owner, item)
+        for owner in session.handles
+        for item in owner.items.values()
+        if item.advice
+    }
     cached = [advised.get(session.galaxy.normalize(tag)) for tag in tags]
-    snapshots = [tag for tag, item in zip(tags, cached, strict=True) if item is None]
+    snapshots = [tag for tag, found in zip(tags, cached, strict=True) if found is None]
     if any(tag.strip() for tag in snapshots) and session.first_value_delay > 0:
         await asyncio.sleep(min(session.first_value_delay, timeout))
     results: list[BulkReadResult] = []
-    for number, (tag, item) in enumerate(zip(tags, cached, strict=True), 1):
-        if item is None:
+    for number, (tag, found) in enumerate(zip(tags, cached, strict=True), 1):
+        if found is None:
             results.append(_snapshot(session, registration, tag, timeout))
         else:
-            results.append(await _cached(registration, tag, item, deadline))
+            results.append(await _cached(*found, tag, deadline))
         if number % BREATH == 0:
             await asyncio.sleep(0)
     return results
@@ -56,7 +61,7 @@ def _snapshot(
 
 
 async def _cached(
-    registration: Registration, tag: str, item: Item, deadline: float
+    registration: Registration, item: Item, tag: str, deadline: float
 ) -> BulkReadResult:
     result = BulkReadResult(
         server_handle=registration.handle,

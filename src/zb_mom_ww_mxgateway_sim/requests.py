@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from zb_mom_ww_mxgateway.describe import spec_of
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommand,
     MxCommandKind,
@@ -14,7 +13,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     ProtocolStatus,
     ProtocolStatusCode,
 )
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS
 from zb_mom_ww_mxgateway_wire.command import CommandSpec
 from zb_mom_ww_mxgateway_wire.message import Message
 
@@ -23,14 +21,13 @@ from .values import check_sparse
 from .writing import written_values
 
 Spec = CommandSpec[Message, object]
-_BY_KIND: Final[dict[int, Spec]] = {int(spec.kind): spec for spec in COMMANDS.values()}
 
 
 def read_command(command: MxCommand | None) -> tuple[Spec, Message]:
     """The command of a request and its payload; INVALID_ARGUMENT names what is wrong with it."""
     if command is None:
         raise _malformed("the request has no command")
-    spec = _BY_KIND.get(command.kind)
+    spec = spec_of(command)
     if spec is None:
         fault = "is unknown" if command.kind else "is not given"
         raise _malformed(f"the command's kind {command.kind.proto_name} {fault}")

@@ -11,6 +11,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 
+from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
     BrowseChildrenReply,
     BrowseChildrenRequest,
@@ -54,7 +55,6 @@ from .requests import Spec, read_command, reply_to
 from .sessions import Session, Sessions
 
 BACKEND: Final = "mxaccess-worker"
-GATEWAY_PROTOCOL_VERSION: Final = 3
 WORKER_PROTOCOL_VERSION: Final = 1
 CAPABILITIES: Final = ("unary-acknowledge-alarm", "server-stream-active-alarms")
 #: The longest message, in bytes, either way.

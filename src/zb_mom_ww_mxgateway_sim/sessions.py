@@ -174,7 +174,10 @@ class Sessions:
             )
         timeout = DEFAULT_COMMAND_TIMEOUT
         if command_timeout is not None:
-            timeout = command_timeout.to_timedelta()
+            try:
+                timeout = command_timeout.to_timedelta()
+            except ValueError as error:
+                raise GRPCError(Status.INVALID_ARGUMENT, f"command_timeout: {error}") from None
             if timeout <= timedelta():
                 raise GRPCError(Status.INVALID_ARGUMENT, "command_timeout must be positive")
         session = Session(owner, self.galaxy, self.first_value_delay, timeout)
@@ -187,7 +190,7 @@ class Sessions:
             raise GRPCError(Status.INVALID_ARGUMENT, "the request has no session_id")
         session = self._open.get(session_id) or self._closed.get(session_id)
         if session is None or session.owner != owner:
-            raise GRPCError(Status.NOT_FOUND, f"there is no session {session_id!r}; open a new one")
+            raise GRPCError(Status.NOT_FOUND, f"there is no session {session_id!r}")
         return session
 
     def ready(self, session_id: str, owner: str) -> Session:
@@ -196,7 +199,7 @@ class Sessions:
         if session.state is not SessionState.READY:
             raise GRPCError(
                 Status.FAILED_PRECONDITION,
-                f"session {session.id} is {session.state.name}, not READY; open a new one",
+                f"session {session.id} is {session.state.name}, not READY",
             )
         return session
 

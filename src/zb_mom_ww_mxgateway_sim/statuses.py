@@ -20,6 +20,28 @@ SECURED_WRITE_REQUIRED: Final = 1012
 VERIFIED_WRITE_REQUIRED: Final = 1013
 
 
+#: MXAccess's own numbers, from -1 on.
+_NATIVE_CATEGORIES: Final = (
+    MxStatusCategory.UNKNOWN,
+    MxStatusCategory.OK,
+    MxStatusCategory.PENDING,
+    MxStatusCategory.WARNING,
+    MxStatusCategory.COMMUNICATION_ERROR,
+    MxStatusCategory.CONFIGURATION_ERROR,
+    MxStatusCategory.OPERATIONAL_ERROR,
+    MxStatusCategory.SECURITY_ERROR,
+    MxStatusCategory.SOFTWARE_ERROR,
+    MxStatusCategory.OTHER_ERROR,
+)
+_NATIVE_SOURCES: Final = (
+    MxStatusSource.UNKNOWN,
+    MxStatusSource.REQUESTING_LMX,
+    MxStatusSource.RESPONDING_LMX,
+    MxStatusSource.REQUESTING_NMX,
+    MxStatusSource.RESPONDING_NMX,
+)
+
+
 class MxAccessFailure(Exception):  # noqa: N818 - an answer to the client, not an error here
     """MXAccess refused a call: an HRESULT, the status that goes with it, and words."""
 
@@ -43,8 +65,8 @@ def status(category: MxStatusCategory, detail: int, text: str) -> MxStatusProxy:
         category=category,
         detected_by=source,
         detail=detail,
-        raw_category=category - 2,  # the contract's numbers are the native ones plus 2
-        raw_detected_by=source - 2,
+        raw_category=_NATIVE_CATEGORIES.index(category) - 1,
+        raw_detected_by=_NATIVE_SOURCES.index(source) - 1,
         diagnostic_text=text,
     )
 

@@ -27,6 +27,17 @@ _DEFAULTS: Final[dict[MxDataType, bool | int | float | str]] = {
 }
 
 
+#: MXAccess's own numbers of the types that attributes have here.
+_NATIVE_TYPES: Final[dict[MxDataType, int]] = {
+    MxDataType.BOOLEAN: 1,
+    MxDataType.INTEGER: 2,
+    MxDataType.FLOAT: 3,
+    MxDataType.DOUBLE: 4,
+    MxDataType.STRING: 5,
+    MxDataType.TIME: 6,
+}
+
+
 class WrongTypeError(Exception):
     """A value that an attribute cannot take without loss; the text does not show the value."""
 
@@ -34,9 +45,9 @@ class WrongTypeError(Exception):
 def mx_value(value: Value, data_type: MxDataType) -> MxValue:
     """``value`` as MXAccess delivers it from an attribute of ``data_type``."""
     made = to_mx_value(value, data_type=data_type)
-    made.raw_data_type = data_type - 2  # the contract's numbers are the native ones plus 2
+    made.raw_data_type = _NATIVE_TYPES[data_type]
     if made.array_value is not None:
-        made.array_value.raw_element_data_type = data_type - 2
+        made.array_value.raw_element_data_type = _NATIVE_TYPES[data_type]
     return made
 
 

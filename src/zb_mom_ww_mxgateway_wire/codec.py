@@ -21,6 +21,8 @@ new: Final = object.__new__
 
 #: Where the third to the tenth byte of a varint go.
 _LATER_SHIFTS: Final = (14, 21, 28, 35, 42, 49, 56, 63)
+#: The largest finite 32-bit float.
+FLOAT_MAX: Final = float.fromhex("0x1.fffffep+127")
 _MAX_UINT64: Final = 2**64 - 1
 _MAX_FIELD_NUMBER: Final = 2**29 - 1
 
@@ -153,6 +155,17 @@ def varints(data: bytes) -> list[int]:
             value, pos = read_varint(data, pos, value)
         values.append(value)
     return values
+
+
+def extended(before: bytes | bytearray, chunks: list[bytes]) -> bytes | bytearray:
+    """``before`` and ``chunks`` in one; grown in place, so that a message merged again and again
+    does not copy what it has each time."""
+    if not before:
+        return b"".join(chunks)
+    grown = before if isinstance(before, bytearray) else bytearray(before)
+    for chunk in chunks:
+        grown += chunk
+    return grown
 
 
 def to_int32(value: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -57,11 +57,12 @@ class CommandSpec(Generic[_Payload, _Result]):
 
     def item_count(self, payload: Message) -> int:
         """How many entries a bulk command has; 0 for other commands."""
-        return len(getattr(payload, self.bulk_field)) if self.bulk_field else 0
+        entries = getattr(payload, self.bulk_field) if self.bulk_field else ()
+        return len(entries) if isinstance(entries, Sized) else 0
 
 
 def listed(values: Iterable[_T]) -> list[_T]:
-    """``values`` as a list; a bare string is left as it is, for the codec to refuse it."""
-    if isinstance(values, (str, bytes)):
+    """``values`` as a list; a bare string, and what is none, is left for the codec to refuse."""
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         return cast("list[_T]", values)
     return list(values)

@@ -15,7 +15,7 @@ from .message import Message
 if TYPE_CHECKING:
     from grpclib.server import Stream
 
-__all__ = ["Cardinality", "MessageCodec", "Metadata", "Method", "Transport"]
+__all__ = ["Cardinality", "MessageCodec", "Metadata", "Method", "StreamingTransport", "Transport"]
 
 Request = TypeVar("Request", bound=Message)
 Reply = TypeVar("Reply", bound=Message)
@@ -39,7 +39,7 @@ class Method(Generic[Request, Reply]):
 
 
 class Transport(Protocol):
-    """What a generated client stub calls: one method for each way of streaming.
+    """What the stub of a service calls whose clients send one message a call.
 
     ``timeout`` is in seconds and covers the whole call; None leaves it to the transport. Closing
     what a streaming call returned (``aclose``, ``contextlib.aclosing``) ends the call.
@@ -66,6 +66,10 @@ class Transport(Protocol):
     ) -> AsyncGenerator[Reply, None]:
         """Send one message and yield those that answer it."""
         ...
+
+
+class StreamingTransport(Transport, Protocol):
+    """What the stub of a service calls whose clients may stream too."""
 
     async def stream_unary(
         self,

@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from .codec import MAX_DEPTH, DecodeError, too_deep
+from .codec import FLOAT_MAX, MAX_DEPTH, DecodeError, too_deep
 from .fields import FieldInfo, fields_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _SPECIAL_FLOATS: Final[Mapping[str, float]] = {
     "-Infinity": -math.inf,
 }
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_FLOAT_MAX: Final = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
+_WHOLE: Final = re.compile(r"-?[0-9]+")
 _MAX_DIGITS: Final = 400
 
 
@@ -136,10 +136,10 @@ def float_to_json(value: float, *, short: bool = False) -> JsonValue:
         exact = struct.pack("<f", value)
         for digits in range(6, 9):
             rounded = float(f"{value:.{digits}g}")
-            if abs(rounded) <= _FLOAT_MAX and struct.pack("<f", rounded) == exact:
+            if abs(rounded) <= FLOAT_MAX and struct.pack("<f", rounded) == exact:
                 return rounded
         rounded = float(f"{value:.9g}")
-        return rounded if abs(rounded) <= _FLOAT_MAX else value
+        return rounded if abs(rounded) <= FLOAT_MAX else value
     return value
 
 
@@ -309,7 +309,7 @@ def _enum_from_json(enum: type[OpenEnum], value: JsonValue, where: str) -> OpenE
         try:
             return enum.from_proto_name(value)
         except KeyError:
-            if not _NUMBER.fullmatch(value):
+            if not _WHOLE.fullmatch(value):
                 raise DecodeError(f"{where}: {enum.__name__} has no value {value!r}") from None
     return enum(_integer("int32", value, where))
 

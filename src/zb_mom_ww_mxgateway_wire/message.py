@@ -9,7 +9,7 @@ attribute reads, an unset message, optional or oneof field is None, and ``bytes(
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import field as dataclass_field
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
@@ -112,7 +112,7 @@ class Message(_Base):
     _decode: ClassVar[Decoder[Any]]
 
     #: Fields that this version of the contract does not know, as received; they are sent again.
-    unknown_fields: bytes = b""
+    unknown_fields: bytes | bytearray = b""
 
     # betterproto's hooks on every read and write, off.
     __getattribute__ = object.__getattribute__
@@ -163,6 +163,7 @@ class Message(_Base):
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
+        twin.unknown_fields = bytes(self.unknown_fields)
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -188,14 +189,14 @@ class Message(_Base):
         return bytes(self)
 
     @classmethod
-    def FromString(cls, data: bytes) -> Self:
+    def FromString(cls, data: bytes | bytearray | memoryview) -> Self:
         """A new message from ``data``; ``DecodeError`` for anything that is not one."""
-        message: Self = guarded(cls.__proto_name__, cls._decode, bytes(data))
+        message: Self = guarded(cls.__proto_name__, cls._decode, _buffer(cls, data))
         return message
 
-    def parse(self, data: bytes) -> Self:
+    def parse(self, data: bytes | bytearray | memoryview) -> Self:
         """Merge ``data`` into this message, as reading both from one stream would; returns it."""
-        guarded(self.__proto_name__, type(self)._decode, bytes(data), self)
+        guarded(self.__proto_name__, type(self)._decode, _buffer(type(self), data), self)
         return self
 
     def dump(self, stream: IO[bytes], delimit: bool = False) -> None:
@@ -277,7 +278,7 @@ class Message(_Base):
         if info.presence:
             return value is not None
         if info.repeated or info.key_type:
-            return len(value) > 0
+            return not isinstance(value, Sized) or len(value) > 0
         return bool(value != _SCALAR_DEFAULTS.get(info.proto_type, 0)) or str(value) == "-0.0"
 
     def _which_one_of(self, members: tuple[_L, ...]) -> _L | None:
@@ -322,6 +323,14 @@ def bind(
     """Tie a generated class to its name in the contract and to its generated codec."""
     message.__bind__(proto_name, encode, decode)
     REGISTRY[root_package(message), proto_name] = message
+
+
+def _buffer(message: type[Message], data: bytes | bytearray | memoryview) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DecodeError(
+            f"cannot decode {message.__proto_name__}: expected bytes, got {type(data).__name__}"
+        )
+    return bytes(data)
 
 
 def _read_size(stream: IO[bytes]) -> int:

@@ -92,7 +92,10 @@ class TimestampMethods(CustomJson):
         """An aware datetime in ``tz``, cut to the microsecond; ``ValueError`` beyond its range."""
         self._check("to_datetime", ValueError)
         utc = _EPOCH + timedelta(seconds=self.seconds, microseconds=self.nanos // 1_000)
-        return utc if tz is timezone.utc else utc.astimezone(tz)
+        try:
+            return utc if tz is timezone.utc else utc.astimezone(tz)
+        except OverflowError:
+            raise ValueError("to_datetime: the zone's offset leaves the years 1 to 9999") from None
 
     def ToDatetime(self, tzinfo: tzinfo | None = None) -> datetime:
         """As google.protobuf's: naive UTC without ``tzinfo``, aware with it."""
@@ -166,7 +169,8 @@ class DurationMethods(CustomJson):
         return self.seconds * _SECOND + self.nanos
 
     def to_timedelta(self) -> timedelta:
-        """A timedelta, cut to the microsecond towards zero."""
+        """A timedelta, cut to the microsecond towards zero; ``ValueError`` beyond 10,000 years."""
+        self._check("to_timedelta", ValueError)
         microseconds = abs(self.to_nanoseconds()) // 1_000
         return timedelta(microseconds=-microseconds if self.to_nanoseconds() < 0 else microseconds)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
+import click
 import pytest
 
 from tests.cli.conftest import Run
 from zb_mom_ww_mxgateway import COMMANDS
 from zb_mom_ww_mxgateway_cli.__main__ import cli, run
+from zb_mom_ww_mxgateway_cli.values import comma_list, parse_value
 
 TAGS = "TestMachine_001.TestChangingInt,TestMachine_002.TestChangingInt"
 
@@ -105,6 +106,19 @@ def test_smoke_opens_sees_an_event_and_closes(mxgw: Run) -> None:
     assert later.error["type"] == "MxGatewaySessionNotReadyError"
 
 
+def test_smoke_fails_for_an_item_that_does_not_exist(mxgw: Run) -> None:
+    shown = mxgw("smoke", "--item", "No.Such")
+    assert shown.code == 1
+    assert "No.Such: CONFIGURATION_ERROR, detail 6 (invalid reference)" in shown.err
+
+
+def test_smoke_fails_when_too_few_events_come(mxgw: Run) -> None:
+    item = "TestMachine_001.MachineCode"  # which never changes
+    shown = mxgw("smoke", "--item", item, "--max-events", "3", "--timeout", "0.5")
+    assert shown.code == 1
+    assert f"only 1 of 3 events of {item} came in time" in shown.err
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -193,18 +207,40 @@ def test_an_mxaccess_failure_is_one_line_or_one_object_and_no_trace(
     assert as_json.error["type"] == "MxAccessError"
 
 
-def test_a_password_is_asked_for_and_not_echoed(
-    mxgw: Run, session_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "topsecret")
-    shown = mxgw(
-        "authenticate-user", "--session-id", session_id, "--server-handle", "1",
-        "--user-name", "op", "--json",
-    )  # fmt: skip
-    assert shown.code == 0
-    assert json.loads(shown.out.splitlines()[-1])["authenticateUser"] == {"userId": 1}
-    assert "topsecret" not in shown.out + shown.err
-
-
 def test_an_unknown_command_is_a_usage_error(mxgw: Run) -> None:
     assert mxgw("no-such-command", plaintext=False).code == 2
+
+
+def test_spaces_inside_quotes_are_written_as_they_are() -> None:
+    assert comma_list('" a ",b, c') == [" a ", "b", "c"]
+    with pytest.raises(click.UsageError, match="comma list"):
+        comma_list("a\rb")
+
+
+def test_a_value_that_is_wrong_is_in_no_error_nor_its_cause() -> None:
+    with pytest.raises(click.UsageError) as caught:
+        parse_value("topsecret", "int32")
+    assert caught.value.__cause__ is None
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "0", "-1", "soon"])
+def test_a_time_span_that_cannot_be_is_a_usage_error(mxgw: Run, seconds: str) -> None:
+    for option in ("--timeout", "--command-timeout"):
+        failed = mxgw("open-session", option, seconds, "--json")
+        assert failed.code == 2
+        assert "seconds above 0" in failed.error["error"]
+
+
+def test_a_key_that_the_simulator_cannot_use_is_a_usage_error_and_not_shown(mxgw: Run) -> None:
+    failed = mxgw("simulate", "--port", "0", "--api-key", "topsecret", plaintext=False)
+    assert failed.code == 2
+    assert "topsecret" not in failed.err
+
+
+def test_what_is_refused_before_it_is_sent_is_a_usage_error(mxgw: Run) -> None:
+    failed = mxgw(
+        "advise", "--session-id", "s", "--server-handle", "1", "--item-handle", "99999999999"
+    )
+    assert failed.code == 2
+    assert "AdviseCommand.item_handle" in failed.err

@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
-from tests.cli.conftest import SIMULATE
+from tests.cli.conftest import SIMULATE, Run
 
 MXGW = [sys.executable, "-m", "zb_mom_ww_mxgateway_cli"]
 
@@ -64,3 +65,55 @@ def test_the_demo_does_the_main_job_and_leaves_nothing_running() -> None:
 def test_the_module_form_is_the_same_program() -> None:
     done = subprocess.run([*MXGW, "version", "--json"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["gatewayProtocolVersion"] == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
+def test_a_password_is_asked_for_at_the_terminal_and_not_echoed(
+    simulator: dict[str, str], session_id: str
+) -> None:
+    import pty
+
+    arguments = ["authenticate-user", "--session-id", session_id, "--server-handle", "1"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.environ["MXGATEWAY_ENDPOINT"] = simulator["endpoint"]
+        os.environ["MXGATEWAY_API_KEY"] = simulator["apiKey"]
+        os.execv(sys.executable, [*MXGW, *arguments, "--user-name", "op", "--plaintext"])
+    shown = b""
+    while b"Password" not in shown:
+        shown += os.read(terminal, 1_024)
+    os.write(terminal, b"topsecret\n")
+    while True:
+        try:
+            shown += os.read(terminal, 1_024)
+        except OSError:
+            break
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert b"topsecret" not in shown
+    assert b'"userId": 1' in shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a process by force")
+@pytest.mark.parametrize("number", _signal_tests())
+def test_a_stream_that_is_ended_shows_what_came_and_leaves_nothing_open(
+    simulator: dict[str, str], session_id: str, mxgw: Run, number: signal.Signals
+) -> None:
+    handles = ["--session-id", session_id, "--server-handle", "1"]
+    mxgw("subscribe-bulk", *handles, "--items", "TestMachine_001.TestChangingInt")
+    environment = {
+        **os.environ,
+        "MXGATEWAY_ENDPOINT": simulator["endpoint"],
+        "MXGATEWAY_API_KEY": simulator["apiKey"],
+    }
+    arguments = ["stream-events", "--session-id", session_id, "--plaintext", "--json"]
+    with subprocess.Popen(
+        [*MXGW, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        time.sleep(1.5)
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=10)
+    assert json.loads(out)["events"]
+    assert process.returncode == (130 if number == signal.SIGINT else 143)
+    assert b"Traceback" not in errors
+    assert mxgw("stream-events", "--session-id", session_id, "--max-events", "1").code == 0

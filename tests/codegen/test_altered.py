@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,7 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codegen.generate import render_contract, write
 from tests.contracts import PROTO, Contract, generate, real
 from tests.oracle import encoded, google_messages, rebuilt, same
 from zb_mom_ww_mxgateway_wire.fields import fields_of
@@ -73,10 +79,8 @@ def with_echo(text: str) -> str:
     return text + MESSAGES
 
 
-@pytest.fixture(scope="module")
-def altered(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    """The altered contract, generated beside the real one under another package's name."""
-    folder = tmp_path_factory.mktemp("altered")
+def altered_protos(folder: Path) -> Path:
+    """A copy of the contract with the numbers shifted and one more command."""
     proto = folder / "proto"
     shutil.copytree(PROTO, proto)
     for path in proto.glob("*.proto"):
@@ -84,6 +88,14 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Contract:
         if "enum MxCommandKind" in text:
             text = with_echo(text)
         path.write_text(text, encoding="utf-8")
+    return proto
+
+
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    """The altered contract, generated beside the real one under another package's name."""
+    folder = tmp_path_factory.mktemp("altered")
+    proto = altered_protos(folder)
     conventions = proto / "conventions.toml"
     text = re.sub(
         r'^package = ".*"', 'package = "altered_contracts"', conventions.read_text(), flags=re.M
@@ -197,3 +209,44 @@ def test_the_same_files_are_generated(altered: Contract) -> None:
         return {p.relative_to(contract.folder).as_posix() for p in paths if p.suffix != ".pyc"}
 
     assert files(altered) == files(real())
+
+
+def mxgw(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line over the package in ``out`` in place of the committed one."""
+    return subprocess.run(
+        [sys.executable, "-m", "zb_mom_ww_mxgateway_cli", *arguments],
+        env={**os.environ, "PYTHONPATH": str(out)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_sdk_command_line_and_simulator_work_with_the_altered_contract(tmp_path: Path) -> None:
+    root, files = render_contract(altered_protos(tmp_path))
+    out = tmp_path / "out"
+    write(files, root, out)
+    demo = mxgw(out, "demo")
+    assert demo.returncode == 0, demo.stderr
+    assert demo.stdout.count("OnWriteComplete") == 2
+    usage = mxgw(out, "echo", "--help").stdout
+    assert "--samples" in usage
+    assert "Send a text back." in usage
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "zb_mom_ww_mxgateway_cli", "simulate", "--port", "0", "--json"],
+        env={**os.environ, "PYTHONPATH": str(out)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as simulator:
+        assert simulator.stdout is not None
+        ready = json.loads(simulator.stdout.readline())
+        connection = ["--endpoint", ready["endpoint"], "--api-key", ready["apiKey"], "--plaintext"]
+        opened = mxgw(out, "open-session", *connection, "--json")
+        session = ["--session-id", json.loads(opened.stdout)["sessionId"]]
+        echo = ["echo", *session, "--text", "a", "--samples", "1.5,2", *connection]
+        answered = mxgw(out, *echo)
+        simulator.terminate()
+    assert answered.returncode == 1
+    assert "MX_COMMAND_KIND_ECHO is not simulated yet" in answered.stderr

@@ -103,6 +103,29 @@ def test_one_changed_character_is_shown_as_a_diff(door: Path, out: Path) -> None
     assert changed == ['-    speed: int = field(3, "int32")', '+    speed: int = field(2, "int32")']
 
 
+@pytest.mark.parametrize("other", [b"\r\n", b"\n\n"])
+def test_other_line_ends_and_blank_lines_are_told(door: Path, out: Path, other: bytes) -> None:
+    target = out / "door_contract" / "door_v1" / "enums.py"
+    target.write_bytes(target.read_bytes().rstrip(b"\n") + other)
+    assert diff(door, out)
+    target.write_bytes(target.read_bytes().replace(b"\n", b"\r\n"))
+    assert diff(door, out)
+
+
+def test_a_missing_last_line_end_is_told(door: Path, out: Path) -> None:
+    target = out / "door_contract" / "door_v1" / "enums.py"
+    target.write_bytes(target.read_bytes().rstrip(b"\n"))
+    assert diff(door, out) == [
+        "door_contract/door_v1/enums.py: the same lines with other line ends"
+    ]
+
+
+@pytest.mark.parametrize("name", ["evil.so", "messages.pyi"])
+def test_a_stray_file_of_any_kind_is_told(door: Path, out: Path, name: str) -> None:
+    (out / "door_contract" / "door_v1" / name).write_bytes(b"")
+    assert diff(door, out) == [f"door_contract/door_v1/{name}: should not be there"]
+
+
 def test_a_changed_descriptor_set_is_told(door: Path, out: Path) -> None:
     target = out / "door_contract" / "contract.binpb"
     size = target.stat().st_size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import ssl
 
 import pytest
 from grpclib.const import Status
@@ -78,10 +78,21 @@ async def test_an_endpoint_that_refuses_says_where_and_what_to_do() -> None:
 
 
 async def test_a_server_that_speaks_no_tls_is_unavailable_over_tls_and_never_downgraded() -> None:
-    async with faulty.faulty_gateway(faulty.silence) as endpoint:
-        with pytest.raises(MxGatewayUnavailableError) as caught:
+    received = bytearray()
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.read(65_536))
+        writer.write(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        with pytest.raises(MxGatewayUnavailableError, match="plaintext explicitly"):
             await GatewayClient.connect(endpoint, api_key=KEY, connect_timeout=5)
-    assert isinstance(caught.value.__cause__, (ssl.SSLError, OSError))
+    assert received.startswith(b"\x16\x03")  # a TLS handshake, and nothing else
+    assert b"topsecret" not in received
+    assert b"PRI * HTTP/2" not in received
 
 
 async def test_a_name_that_does_not_resolve_is_unavailable() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from zb_mom_ww_mxgateway import ClientOptions, MxGatewayArgumentError
@@ -75,3 +77,25 @@ def test_the_key_is_in_no_repr() -> None:
 def test_a_timeout_is_above_zero(name: str, value: float) -> None:
     with pytest.raises(MxGatewayArgumentError, match=name):
         ClientOptions(endpoint="a:1", **{name: value})
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e300])
+def test_a_timeout_fits_into_grpcs_header(value: float) -> None:
+    with pytest.raises(MxGatewayArgumentError, match="100,000,000"):
+        ClientOptions(endpoint="a:1", call_timeout=value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://user:topsecret@localhost:1", "user:topsecret@a:1", "mxgw_id_topsecret"]
+)
+def test_secrets_in_an_endpoint_are_not_shown(endpoint: str) -> None:
+    with pytest.raises(MxGatewayArgumentError) as caught:
+        ClientOptions(endpoint=endpoint, plaintext=True)
+    assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"endpoint": 5}, {"endpoint": "a:1", "api_key": b"topsecret"}])
+def test_an_option_of_the_wrong_type_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(MxGatewayArgumentError, match="must be a str") as caught:
+        ClientOptions(**wrong)
+    assert "topsecret" not in str(caught.value)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 from grpclib.testing import ChannelFor
 
@@ -18,13 +23,16 @@ from zb_mom_ww_mxgateway import (
     MxCommandReply,
     MxCommandRequest,
     MxGatewayArgumentError,
+    MxGatewayAuthenticationError,
     MxGatewayCommandError,
     MxGatewayError,
     MxGatewayMalformedReplyError,
     MxGatewayProtocolError,
+    MxGatewaySessionClosedError,
     MxGatewaySessionNotFoundError,
     MxGatewaySessionNotReadyError,
     MxGatewayTimeoutError,
+    MxGatewayUnavailableError,
     MxGatewayWorkerError,
     MxStatusCategory,
     MxStatusProxy,
@@ -50,6 +58,8 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
+KEY = "mxgw_test_topsecret"
+
 
 class FixedGateway(MxAccessGatewayBase):
     """Answers every command with the same reply."""
@@ -58,18 +68,31 @@ class FixedGateway(MxAccessGatewayBase):
         self.opened = OpenSessionReply(session_id="session-1")
         self.reply = MxCommandReply()
         self.received = 0
+        self.closed: list[str] = []
+        self.closing = asyncio.Event()
+        self.refuse: GRPCError | None = None
+        self.opening = asyncio.Event()
+        self.opening.set()
 
     async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
         await stream.recv_message()
+        await self.opening.wait()
         await stream.send_message(self.opened)
 
     async def close_session(self, stream: Stream[CloseSessionRequest, CloseSessionReply]) -> None:
-        await stream.recv_message()
+        request = await stream.recv_message()
+        assert request is not None
+        self.closed.append(request.session_id)
+        self.closing.set()
+        if self.refuse is not None:
+            raise self.refuse
         await stream.send_message(CloseSessionReply(session_id="session-1"))
 
     async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
         await stream.recv_message()
         self.received += 1
+        if self.refuse is not None:
+            raise self.refuse
         await stream.send_message(self.reply)
 
     async def stream_events(self, stream: Stream[StreamEventsRequest, MxEvent]) -> None:
@@ -96,7 +119,7 @@ def fixed() -> FixedGateway:
 
 @pytest.fixture
 async def client(fixed: FixedGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint="fixed:1", plaintext=True)
+    options = ClientOptions(endpoint="fixed:1", plaintext=True, api_key=KEY)
     async with ChannelFor([fixed], codec=MessageCodec()) as channel:
         yield GatewayClient(GatewayChannel(channel, options), options)
 
@@ -207,4 +230,80 @@ async def test_a_timeout_out_of_range_is_refused_and_named_before_anything_is_se
         await session.read_bulk(1, ["A.B"], timeout_ms=timeout_ms)
     assert "nothing was sent" in str(caught.value)
     assert isinstance(caught.value, ValueError)
+    assert fixed.received == 0
+
+
+async def test_a_gateway_that_echoes_the_key_does_not_bring_it_into_the_error(
+    fixed: FixedGateway, session: Session
+) -> None:
+    for echo in (f"bad header Bearer {KEY}", "unknown secret topsecret"):
+        fixed.refuse = GRPCError(Status.UNAUTHENTICATED, echo, [KEY])
+        with pytest.raises(MxGatewayAuthenticationError, match="<redacted>") as caught:
+            await session.ping()
+        cause = caught.value.__cause__
+        assert "topsecret" not in f"{caught.value} {cause} {cause!r} {vars(cause)}"
+
+
+async def test_the_key_is_in_no_log_however_much_is_logged(
+    fixed: FixedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        session = await client.open_session()
+        await session.ping()
+    assert "topsecret" not in caplog.text
+    assert "hpack" not in caplog.text
+
+
+async def test_a_cancelled_open_closes_the_session_that_the_gateway_opened(
+    fixed: FixedGateway, client: GatewayClient
+) -> None:
+    fixed.opening.clear()
+    opening = asyncio.create_task(client.open_session())
+    await asyncio.sleep(0.05)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    fixed.opening.set()
+    async with asyncio.timeout(5):
+        await fixed.closing.wait()
+    assert fixed.closed == ["session-1"]
+
+
+async def test_a_close_that_failed_is_tried_again(fixed: FixedGateway, session: Session) -> None:
+    fixed.refuse = GRPCError(Status.UNAVAILABLE, "busy")
+    with pytest.raises(MxGatewayUnavailableError, match="busy"):
+        await session.close()
+    fixed.refuse = None
+    await session.close()
+    await session.close()
+    assert fixed.closed == ["session-1", "session-1"]
+
+
+async def test_a_closed_session_streams_no_events(session: Session) -> None:
+    await session.close()
+    with pytest.raises(MxGatewaySessionClosedError, match="stream_events"):
+        session.stream_events()
+
+
+async def test_an_older_protocol_is_refused_and_a_newer_one_logged(
+    fixed: FixedGateway, client: GatewayClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for version in (0, 3):
+        fixed.opened.gateway_protocol_version = version
+        await client.open_session()
+    assert not caplog.records
+    fixed.opened.gateway_protocol_version = 4
+    await client.open_session()
+    assert "the gateway speaks protocol 4, this SDK was made for 3" in caplog.text
+    fixed.opened.gateway_protocol_version = 2
+    with pytest.raises(MxGatewayProtocolError, match="protocol 2, this SDK needs 3"):
+        await client.open_session()
+
+
+@pytest.mark.parametrize("bad", [None, 5, "A.B", b"A.B"])
+async def test_what_is_no_list_is_refused_by_name(
+    fixed: FixedGateway, session: Session, bad: Any
+) -> None:
+    with pytest.raises(MxGatewayArgumentError, match="tag_addresses: expected list"):
+        await session.add_item_bulk(1, bad)
     assert fixed.received == 0

@@ -16,6 +16,7 @@ from zb_mom_ww_mxgateway import (
     MxGatewayValueError,
     MxValue,
     MxValueInput,
+    Timestamp,
     from_mx_value,
     to_mx_value,
 )
@@ -180,3 +181,17 @@ def test_an_empty_list_takes_its_type_from_the_caller() -> None:
     mx = to_mx_value([], data_type=MxDataType.STRING)
     assert from_mx_value(mx) == []
     assert mx.variant_type == "VT_ARRAY|VT_BSTR"
+
+
+@pytest.mark.parametrize("number", [MxDataType.INTEGER, MxDataType(-5)])
+def test_an_int_of_a_derived_class_goes_as_the_int_it_is(number: MxDataType) -> None:
+    mx = to_mx_value(number)
+    assert (mx.variant_type, mx.int32_value) == ("VT_I4", int(number))
+    assert type(mx.int32_value) is int
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62)])
+def test_a_time_that_no_datetime_holds_is_a_value_error_of_the_sdk(seconds: int) -> None:
+    far = MxValue(timestamp_value=Timestamp(seconds=seconds))
+    with pytest.raises(MxGatewayValueError, match="years 1 to 9999"):
+        from_mx_value(far)

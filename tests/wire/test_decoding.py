@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.contracts import fragments
 from tests.oracle import encoded, google_or_none, same, varint
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxCommandRequest
 from zb_mom_ww_mxgateway_wire.codec import DecodeError
 
 EMPTY = fragments()["fragments.empty.Empty"]
@@ -223,3 +225,29 @@ def test_floats_keep_every_value_and_the_sign_of_zero(four: bytes, eight: bytes)
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_any_buffer_can_be_decoded(kind: Any) -> None:
     assert PLAIN.ours.FromString(kind(b"\x18\x05")).int32_value == 5
+
+
+def test_a_sub_message_repeated_with_unknown_fields_is_merged_in_linear_time() -> None:
+    """Were what it has copied at each merge, these 400,000 merges would take many minutes."""
+    inner = b"\xf8\x07\x01"  # field 127, which no message has
+    data = (b"\x1a" + bytes([len(inner)]) + inner) * 400_000
+    request = MxCommandRequest.FromString(data)
+    assert request.command is not None
+    assert request.command.unknown_fields == inner * 400_000
+    assert bytes(request) == bytes(MxCommandRequest.FromString(bytes(request)))
+
+
+def test_a_copy_does_not_share_the_unknown_fields_that_grow() -> None:
+    inner = b"\xf8\x07\x01"
+    merged = MxCommandRequest.FromString((b"\x1a\x03" + inner) * 2).command
+    assert merged is not None
+    twin = copy.copy(merged)
+    merged.parse(inner)
+    assert twin.unknown_fields == inner * 2
+    assert merged.unknown_fields == inner * 3
+
+
+@pytest.mark.parametrize("data", [5, "text", None, [1]])
+def test_what_is_no_bytes_is_refused_and_never_taken_for_zeros(data: Any) -> None:
+    with pytest.raises(DecodeError, match="expected bytes"):
+        MxCommandRequest.FromString(data)
