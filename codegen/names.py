@@ -20,7 +20,8 @@ MODULE_NAMES = (
         "ABC AsyncGenerator AsyncIterator Callable Cardinality CommandSpec Context Enum Final "
         "Generic Handler Iterable Iterator Literal MAX_DEPTH Mapping Members Message Metadata "
         "Method None True False OneofMessage OpenEnum Param Payload Result Self Sequence "
-        "Stream StreamingTransport Transport TypeAlias TypeVar V abstractmethod annotations commands codec "
+        "Stream StreamingTransport Transport TypeAlias TypeVar V abstractmethod annotations "
+        "commands codec "
         "dataclass datetime enums field messages services timedelta".split()
     )
     | frozenset(keyword.kwlist)
