@@ -69,6 +69,7 @@ class ServiceView:
 
     name: str
     proto_name: str
+    stub_doc: str
     transport: str
     methods: tuple[MethodView, ...]
 
@@ -153,6 +154,7 @@ class Views:
             yield ServiceView(
                 name=service.name,
                 proto_name=service.proto_name,
+                stub_doc=docstring(_stub_doc(service)),
                 transport="StreamingTransport"
                 if any(method.client_streaming for method in service.methods)
                 else "Transport",
@@ -178,3 +180,11 @@ class Views:
             returns=f"AsyncGenerator[{reply}, None]" if method.server_streaming else reply,
             call=call if method.server_streaming else f"await {call}",
         )
+
+
+def _stub_doc(service: ir.Service) -> str:
+    calls = (
+        f"Calls {service.proto_name} through a transport; each method is one rpc. ``timeout`` is "
+        "in seconds and covers the whole call; None leaves it to the transport."
+    )
+    return f"{service.doc}\n\n{calls}" if service.doc else calls

@@ -39,6 +39,31 @@ async def test_the_python_of_the_documents_runs(name: str, text: str) -> None:
             await result
 
 
+SEED = """
+from PACKAGE import GatewayClient
+
+async with await GatewayClient.connect(
+    endpoint="localhost:5000",
+    api_key="<gateway-api-key>",
+    plaintext=True,
+) as client:
+    session = await client.open_session(client_session_name="python-client")
+    try:
+        server_handle = await session.register("python-client")
+        item_handle = await session.add_item(server_handle, "Object.Attribute")
+        await session.advise(server_handle, item_handle)
+    finally:
+        await session.close()
+"""
+
+
+@pytest.mark.parametrize("package", ["zb_mom_ww_mxgateway", "mxgateway"])
+async def test_the_seeds_library_usage_runs_under_both_names(package: str) -> None:
+    text = SEED.replace("PACKAGE", package)
+    text = text.replace("Object.Attribute", "TestMachine_001.TestChangingInt")
+    await test_the_python_of_the_documents_runs(package, text)
+
+
 @pytest.mark.parametrize(("name", "text"), blocks("sh"))
 def test_the_commands_of_the_documents_exist_with_their_options(name: str, text: str) -> None:
     for line in text.splitlines():

@@ -138,7 +138,8 @@ class Session(SessionCommands[MxValueInput]):
         """The session's events, in the order raised, until the session ends.
 
         Close it (``contextlib.aclosing``) to end the stream at once; leaving the loop and dropping
-        it does the same a little later.
+        it does the same a little later. A wait for the next event that is cancelled, by
+        ``asyncio.timeout`` too, ends the stream: go on with a new one after the last sequence.
 
         Args:
             after_worker_sequence: Resume behind this event; 0 starts with what is queued.

@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from .codec import FLOAT_MAX, MAX_DEPTH, DecodeError, too_deep
+from .codec import FLOAT_MAX, MAX_DEPTH, DecodeError, EncodeError, too_deep
 from .fields import FieldInfo, fields_of
 
 if TYPE_CHECKING:
@@ -69,8 +69,16 @@ class CustomJson:
 
 def dumps(message: Message, *, indent: int | str | None, proto_names: bool, defaults: bool) -> str:
     """The message as ProtoJSON text."""
-    value = to_json_value(message, proto_names=proto_names, defaults=defaults)
+    value = to_json_root(message, proto_names=proto_names, defaults=defaults)
     return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def to_json_root(message: Message, *, proto_names: bool, defaults: bool) -> JsonValue:
+    """The whole message as what ``json.dumps`` takes; ``EncodeError`` where it nests too deeply."""
+    try:
+        return to_json_value(message, proto_names=proto_names, defaults=defaults)
+    except RecursionError:
+        raise EncodeError(f"{message.__proto_name__}: messages are nested too deeply") from None
 
 
 def to_json_value(

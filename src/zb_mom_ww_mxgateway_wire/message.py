@@ -224,7 +224,7 @@ class Message(_Base):
     ) -> dict[str, Any]:
         """Canonical ProtoJSON as a dict; ``proto_names`` keeps the contract's field names."""
         bytes(self)  # refuses, by the field's name, what JSON could not carry either
-        value = json.to_json_value(self, proto_names=proto_names, defaults=include_default_values)
+        value = json.to_json_root(self, proto_names=proto_names, defaults=include_default_values)
         if not isinstance(value, dict):
             raise TypeError(f"{self.__proto_name__} is no object in JSON; use to_json")
         return cast("dict[str, Any]", value)

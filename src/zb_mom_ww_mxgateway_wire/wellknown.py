@@ -375,7 +375,10 @@ class AnyMethods(CustomJson):
     def to_custom_json(self) -> JsonValue:
         if not self.type_url:
             return {}
-        message = self.unpack()
+        try:
+            message = self.unpack()
+        except DecodeError as error:
+            raise EncodeError(f"google.protobuf.Any.value: {error}") from None
         shown = to_json_value(message)
         if isinstance(message, CustomJson):
             return {"@type": self.type_url, "value": shown}

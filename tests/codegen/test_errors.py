@@ -207,3 +207,10 @@ def test_the_command_line_prints_the_error_and_ends_with_1(
         "  hint: rename one in conventions.toml under [rename], or in the contract",
     ]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("wanted", ["two words", "class", "1st", ""])
+def test_a_rename_to_what_is_no_identifier_is_refused(load: Load, wanted: str) -> None:
+    proto = f"{HEAD}message M {{ int32 x = 1; }}\n"
+    with pytest.raises(CodegenError, match=r"'p\.M\.x' cannot be called"):
+        load(proto, f'[rename]\n"p.M.x" = "{wanted}"\n')

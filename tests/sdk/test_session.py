@@ -74,22 +74,6 @@ async def test_the_main_job_subscribe_watch_write_and_read_back(session: Session
     assert all(result.was_successful and result.quality == 192 for result in read)
 
 
-async def test_the_seeds_library_example_runs(gateway: SimulatedGateway) -> None:
-    async with await GatewayClient.connect(
-        endpoint=gateway.endpoint,
-        api_key=gateway.api_key,
-        plaintext=True,
-    ) as client:
-        session = await client.open_session(client_session_name="python-client")
-        try:
-            server_handle = await session.register("python-client")
-            item_handle = await session.add_item(server_handle, TAG)
-            await session.advise(server_handle, item_handle)
-        finally:
-            await session.close()
-    assert session.closed
-
-
 async def test_a_wrong_key_is_refused_without_showing_it(gateway: SimulatedGateway) -> None:
     async with await GatewayClient.connect(
         gateway.endpoint, api_key="mxgw_other_topsecret", plaintext=True

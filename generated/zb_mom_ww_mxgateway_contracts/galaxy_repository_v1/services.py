@@ -64,8 +64,11 @@ class GalaxyRepositoryMethods:
 
 
 class GalaxyRepositoryStub:
-    """Calls galaxy_repository.v1.GalaxyRepository through a transport; each method is one rpc.
+    """Browses the deployed objects of a galaxy. Every call needs an API key with scope
+    metadata:read; until the cache is first loaded, calls other than TestConnection end with
+    UNAVAILABLE.
 
+    Calls galaxy_repository.v1.GalaxyRepository through a transport; each method is one rpc.
     ``timeout`` is in seconds and covers the whole call; None leaves it to the transport.
     """
 

@@ -80,8 +80,11 @@ class MxAccessGatewayMethods:
 
 
 class MxAccessGatewayStub:
-    """Calls mxaccess_gateway.v1.MxAccessGateway through a transport; each method is one rpc.
+    """Gives gRPC clients access to AVEVA System Platform through MXAccess. Every call carries an
+    API key in the metadata entry authorization; a missing or wrong key ends a call with
+    UNAUTHENTICATED, a key without the needed scope with PERMISSION_DENIED.
 
+    Calls mxaccess_gateway.v1.MxAccessGateway through a transport; each method is one rpc.
     ``timeout`` is in seconds and covers the whole call; None leaves it to the transport.
     """
 
