@@ -132,7 +132,8 @@ def test_json_of_any_shape_is_a_message_that_can_be_sent_or_refused(
         ours = pair.ours.from_json(text)
     except DecodeError:
         return
-    assert pair.ours.FromString(bytes(ours)) == ours
+    # By their bytes: a NaN inside makes a message unequal to itself.
+    assert bytes(pair.ours.FromString(bytes(ours))) == bytes(ours)
 
 
 _TEXTS = st.text(st.characters(), max_size=6)  # with lone surrogates, which JSON can spell

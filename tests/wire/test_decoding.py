@@ -227,14 +227,15 @@ def test_any_buffer_can_be_decoded(kind: Any) -> None:
     assert PLAIN.ours.FromString(kind(b"\x18\x05")).int32_value == 5
 
 
+@pytest.mark.timeout(60)
 def test_a_sub_message_repeated_with_unknown_fields_is_merged_in_linear_time() -> None:
-    """Were what it has copied at each merge, these 400,000 merges would take many minutes."""
+    """A few seconds; were what it has copied at each merge, it would take minutes."""
     inner = b"\xf8\x07\x01"  # field 127, which no message has
-    data = (b"\x1a" + bytes([len(inner)]) + inner) * 400_000
+    count = 2_000_000
+    data = (b"\x1a" + bytes([len(inner)]) + inner) * count
     request = MxCommandRequest.FromString(data)
     assert request.command is not None
-    assert request.command.unknown_fields == inner * 400_000
-    assert bytes(request) == bytes(MxCommandRequest.FromString(bytes(request)))
+    assert request.command.unknown_fields == inner * count
 
 
 def test_a_copy_does_not_share_the_unknown_fields_that_grow() -> None:
