@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import asyncio
 import re
 import shlex
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,14 +32,21 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "text"), blocks("python"))
-async def test_the_python_of_the_documents_runs(name: str, text: str) -> None:
+async def test_the_python_of_the_documents_runs(name: str, text: str, tmp_path: Path) -> None:
+    script = tmp_path / "example.py"
     async with SimulatedGateway(change_interval=0.05) as gateway:
-        text = text.replace("localhost:5000", gateway.endpoint)
-        text = text.replace("<gateway-api-key>", gateway.api_key)
-        code = compile(text, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        result = eval(code, {"__name__": "example"})
-        if inspect.isawaitable(result):
-            await result
+        script.write_text(made_for(gateway, text), encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(script), stdout=PIPE, stderr=PIPE
+        )
+        _, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+
+
+def made_for(gateway: SimulatedGateway, text: str) -> str:
+    """An example with the simulator's endpoint and key."""
+    text = text.replace("localhost:5000", gateway.endpoint)
+    return text.replace("<gateway-api-key>", gateway.api_key)
 
 
 SEED = """
@@ -61,7 +71,12 @@ async with await GatewayClient.connect(
 async def test_the_seeds_library_usage_runs_under_both_names(package: str) -> None:
     text = SEED.replace("PACKAGE", package)
     text = text.replace("Object.Attribute", "TestMachine_001.TestChangingInt")
-    await test_the_python_of_the_documents_runs(package, text)
+    async with SimulatedGateway() as gateway:
+        made = made_for(gateway, text)
+        code = compile(made, package, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        names: dict[str, Any] = {}
+        await eval(code, names)
+        assert names["session"].closed
 
 
 @pytest.mark.parametrize(("name", "text"), blocks("sh"))

@@ -4,6 +4,7 @@ Everything that users need is importable from here; the packages below are detai
 """
 
 import logging
+from importlib.metadata import version as _version
 
 from zb_mom_ww_mxgateway_contracts.google_protobuf import (
     Duration as Duration,
@@ -206,3 +207,5 @@ from .values import (
 )
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+__version__ = _version("zb-mom-ww-mxgateway")

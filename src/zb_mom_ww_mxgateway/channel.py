@@ -164,7 +164,11 @@ def _mapped(
     except GRPCError as error:
         _scrub(error, options.api_key)
         raise from_grpc(
-            error.status, error.message or "", attempted=attempted, session_id=session_id
+            error.status,
+            error.message or "",
+            attempted=attempted,
+            session_id=session_id,
+            has_key=options.api_key is not None,
         ) from error
     except TimeoutError as error:
         limit = "in time" if timeout is None else f"within {timeout:g} s"
@@ -184,7 +188,7 @@ def _mapped(
     except ssl.SSLError as error:
         raise MxGatewayUnavailableError(
             f"{attempted}: no TLS with what answers there ({error.reason or error}); a gateway "
-            "without TLS has to be asked for plaintext explicitly",
+            "without TLS has to be asked for plaintext explicitly (plaintext=True, --plaintext)",
             status=Status.UNAVAILABLE,
         ) from error
     except (StreamTerminatedError, AssertionError) as error:

@@ -27,6 +27,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessG
 from .channel import GatewayChannel
 from .describe import describe_request
 from .errors import (
+    MxGatewayArgumentError,
     MxGatewayError,
     MxGatewayMalformedReplyError,
     MxGatewayProtocolError,
@@ -120,7 +121,7 @@ class GatewayClient:
         *,
         client_session_name: str = "",
         client_correlation_id: str = "",
-        command_timeout: timedelta | None = None,
+        command_timeout: timedelta | float | None = None,
     ) -> Session:
         """Open a session, which has a worker process and MXAccess handles of its own.
 
@@ -130,12 +131,13 @@ class GatewayClient:
         Args:
             client_session_name: A label for people who look at the gateway.
             client_correlation_id: Names this call in logs.
-            command_timeout: How long the gateway lets a command run; None for its default.
+            command_timeout: How long the gateway lets a command run, in seconds or as a timedelta;
+                None for its default.
 
         Raises:
             MxGatewayProtocolError: The gateway speaks an older protocol than this SDK needs.
         """
-        limit = None if command_timeout is None else Duration.from_timedelta(command_timeout)
+        limit = None if command_timeout is None else _duration(command_timeout)
         request = OpenSessionRequest(
             client_session_name=client_session_name,
             client_correlation_id=client_correlation_id,
@@ -210,6 +212,16 @@ class GatewayClient:
     def stream_events_raw(self, request: StreamEventsRequest) -> AsyncGenerator[MxEvent, None]:
         """The events of a session for a request as it is."""
         return self._stub.stream_events(request)
+
+
+def _duration(value: timedelta | float) -> Duration:
+    try:
+        span = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    except (TypeError, ValueError, OverflowError):
+        span = timedelta()
+    if span <= timedelta():
+        raise MxGatewayArgumentError("command_timeout must be a finite time above 0, in seconds")
+    return Duration.from_timedelta(span)
 
 
 def _check_version(version: int, attempted: str) -> None:

@@ -36,7 +36,8 @@ def describe_command(command: MxCommand) -> str:
     for name, info in fields_of(spec.payload).items():
         value = getattr(payload, name)
         if info.repeated:
-            parts.append(f"{len(value) if isinstance(value, Sized) else 'no'} {name}")
+            countable = isinstance(value, Sized) and not isinstance(value, (str, bytes))
+            parts.append(f"{len(value) if countable else 'no'} {name}")
         elif info.proto_type != "message" and not info.redact and payload.is_set(name):
             parts.append(f"{name}={value!r}")
     return f"{spec.name}({', '.join(parts)})"

@@ -202,14 +202,16 @@ _HRESULTS: Final[Mapping[int, str]] = {
 
 
 def from_grpc(
-    status: Status, message: str, *, attempted: str, session_id: str = ""
+    status: Status, message: str, *, attempted: str, session_id: str = "", has_key: bool = True
 ) -> MxGatewayError:
     """The exception for a call that ended with a gRPC status other than OK.
 
     ``session_id`` is that of the request: only where there is one can it be the session that was
-    not found or not ready.
+    not found or not ready. ``has_key`` says whether an API key was sent.
     """
     kind, hint = _BY_STATUS.get(status, (MxGatewayTransportError, ""))
+    if status is Status.UNAUTHENTICATED and not has_key:
+        hint = "; no API key was given, and this gateway asks for one"
     text = f"{attempted} ended with {status.name}{': ' + message if message else ''}{hint}"
     if issubclass(kind, MxGatewayTransportError):
         return kind(text, status=status)
@@ -247,7 +249,7 @@ _BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
     Status.NOT_FOUND: (MxGatewaySessionNotFoundError, "; open a new session"),
     Status.FAILED_PRECONDITION: (
         MxGatewaySessionNotReadyError,
-        "; wait until it is ready, or open a new session",
+        "; one that is starting gets ready by itself, any other has to be opened anew",
     ),
 }
 
@@ -284,7 +286,8 @@ def check_status(
         raise MxGatewaySessionNotFoundError(f"{text}; open a new session", session_id=session_id)
     if code == ProtocolStatusCode.SESSION_NOT_READY:
         raise MxGatewaySessionNotReadyError(
-            f"{text}; wait until it is ready, or open a new session", session_id=session_id
+            f"{text}; one that is starting gets ready by itself, any other has to be opened anew",
+            session_id=session_id,
         )
     if code == ProtocolStatusCode.WORKER_UNAVAILABLE:
         raise MxGatewayWorkerError(f"{text}; open a new session")

@@ -95,7 +95,11 @@ def from_mx_value(mx: MxValue | None) -> MxValueOutput:
         MxGatewayValueError: A sparse array, which is for writing alone, or a time that no
             ``datetime`` holds (years 1 to 9999).
     """
-    if mx is None or mx.is_null:
+    if mx is None:
+        return None
+    if not isinstance(mx, MxValue):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise MxGatewayValueError(f"from_mx_value takes an MxValue, not {_article(mx)}")
+    if mx.is_null:
         return None
     kind = mx.which_kind()
     if kind is None:
@@ -220,7 +224,9 @@ def _array(values: Sequence[object], data_type: MxDataType | None) -> MxValue:
             kinds = {_I8}
         if len(kinds) > 1:
             raise MxGatewayValueError(
-                "a list mixes types: " + ", ".join(sorted(kind.data_type.name for kind in kinds))
+                "a list mixes types ("
+                + ", ".join(sorted(kind.data_type.name for kind in kinds))
+                + "); make its elements one type"
             )
         kind = kinds.pop()
     body = kind.array(values=[kind.convert(value) for value in values])

@@ -10,7 +10,7 @@ import click
 
 from .demo import demo
 from .handle import add_handle_commands
-from .output import EXPECTED, INTERRUPTED, fail
+from .output import EXPECTED, INTERRUPTED, USAGE, fail
 from .session import close_session, open_session, smoke, stream_events
 from .simulate import simulate
 from .version import version
@@ -21,6 +21,7 @@ from .version import version
     epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout, "
     "6 some items failed, 130 Ctrl-C.",
 )
+@click.version_option(package_name="zb-mom-ww-mxgateway", prog_name="mxgw-py")
 def cli() -> None:
     """Talk to an MXAccess Gateway, or simulate one."""
 
@@ -32,6 +33,9 @@ add_handle_commands(cli)
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code."""
+    if not arguments:
+        run(["--help"])
+        return USAGE
     as_json = "--json" in arguments
     try:
         return int(cli.main(list(arguments), prog_name="mxgw-py", standalone_mode=False) or 0)

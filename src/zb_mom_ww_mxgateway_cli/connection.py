@@ -49,7 +49,7 @@ _OPTIONS: Final = (
     click.option("--server-name-override", help="Name that the certificate carries."),
     click.option(
         "--timeout",
-        type=Seconds(),
+        type=Seconds(min=0, min_open=True),
         help="Seconds for one call; for a stream, until it ends.",
     ),
     json_option,
@@ -71,13 +71,19 @@ class Connection:
             yield client
 
 
-def api_key_from(api_key: str | None, api_key_env: str | None) -> str | None:
-    """The key as given, or from the environment; a variable that was named has to be set."""
+def api_key_from(
+    api_key: str | None, api_key_env: str | None, *, default: str | None = None
+) -> str | None:
+    """The key as given, or from the environment; a variable that was named has to be set.
+
+    ``default`` names the variable that is looked at without being asked for.
+    """
     if api_key is not None and api_key_env is not None:
         raise click.UsageError("--api-key and --api-key-env exclude each other")
     if api_key is not None:
         return api_key
-    key = os.environ.get(api_key_env or API_KEY_VARIABLE)
+    variable = api_key_env or default
+    key = os.environ.get(variable) if variable else None
     if api_key_env is not None and not key:
         raise click.UsageError(f"--api-key-env: the environment variable {api_key_env} is not set")
     return key or None
@@ -104,7 +110,7 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
             raise click.UsageError("--plaintext and --tls exclude each other")
         options = ClientOptions(
             endpoint=endpoint,
-            api_key=api_key_from(api_key, api_key_env),
+            api_key=api_key_from(api_key, api_key_env, default=API_KEY_VARIABLE),
             plaintext=plaintext,
             ca_file=ca_file,
             server_name_override=server_name_override,

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final, cast
 
 import click
 
-from zb_mom_ww_mxgateway import COMMANDS, Duration, MxCommand, MxCommandKind, MxCommandReply
+from zb_mom_ww_mxgateway import (
+    COMMANDS,
+    Duration,
+    MxCommand,
+    MxCommandKind,
+    MxCommandReply,
+    MxStatusProxy,
+    is_failure,
+)
 from zb_mom_ww_mxgateway_wire.codec import DecodeError
 from zb_mom_ww_mxgateway_wire.command import CommandSpec, Param
 from zb_mom_ww_mxgateway_wire.enums import OpenEnum
@@ -17,7 +27,8 @@ from zb_mom_ww_mxgateway_wire.fields import FieldInfo, fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
-from .output import OK, SOME_FAILED, emit
+from .output import OK, SOME_FAILED, emit, table
+from .readable import readable
 from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
 
 Spec = CommandSpec[Message, object]
@@ -90,9 +101,7 @@ def _param(
     if info.repeated and info.proto_type == "message":
         return _entries(param, info)
     if info.redact:
-        text = f"{param.doc} Asked for when not given; prefer that."
-        options = _option(param, text, prompt=True, hide_input=True, prompt_required=True)
-        return [options], lambda given: given[param.name]
+        return _secret_param(param)
     if info.repeated:
         convert = _PARSE.get(info.proto_type, whole_number)
         option = _option(param, f"{param.doc} Separated by commas.")
@@ -102,8 +111,8 @@ def _param(
     if info.proto_type == "enum":
         return _enum_param(param, info)
     kind = _KINDS.get(info.proto_type, int)
-    default = None if param.required else getattr(payload(), param.field)
-    option = _option(param, param.doc, type=kind, default=default)
+    default = {} if param.required else {"default": getattr(payload(), param.field)}
+    option = _option(param, param.doc, type=kind, **default)
     if info.proto_type == "bytes":
         return [option], lambda given: str(given[param.name]).encode()
     return [option], lambda given: given[param.name]
@@ -127,13 +136,35 @@ def _value_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
     return [_TYPE_OPTION, option], lambda g: parse_value(g[param.name], g["value_type"])
 
 
+def _secret_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
+    """A secret: given, from a variable, or asked for without echo."""
+    flag = _flag(param.name)
+    variable = f"{param.name}_env"
+    options = [
+        click.option(flag, param.name, help=f"{param.doc} Others may see it; prefer to be asked."),
+        click.option(f"{flag}-env", variable, metavar="NAME", help="Variable that holds it."),
+    ]
+
+    def fill(given: dict[str, Any]) -> str:
+        if given[param.name] is not None:
+            return str(given[param.name])
+        if given[variable] is not None:
+            if given[variable] not in os.environ:
+                raise click.UsageError(f"{flag}-env: {given[variable]} is not set")
+            return os.environ[given[variable]]
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"there is no terminal to ask at; use {flag}-env")
+        return str(click.prompt(param.name.capitalize(), hide_input=True, err=True))
+
+    return options, fill
+
+
 def _enum_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
     assert info.type_of is not None
     enum = cast("type[OpenEnum]", info.type_of())
     choice = click.Choice([member.name for member in enum], case_sensitive=False)
-    option = _option(
-        param, param.doc, type=choice, default=None if param.required else enum(0).name
-    )
+    default = {} if param.required else {"default": enum(0).name}
+    option = _option(param, param.doc, type=choice, **default)
     return [option], lambda given: enum[given[param.name]]
 
 
@@ -141,7 +172,7 @@ def _message_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], 
     assert info.type_of is not None
     message = cast("type[Message]", info.type_of())
     if message is Duration:
-        option = _option(param, f"{param.doc} In seconds.", type=Seconds())
+        option = _option(param, f"{param.doc} In seconds.", type=Seconds(min=0, min_open=True))
         return [option], lambda given: _seconds(given[param.name])
     option = _option(param, f"{param.doc} As ProtoJSON.")
     return [option], lambda given: _proto_json(param, message, given[param.name])
@@ -163,6 +194,8 @@ def _proto_json(param: Param, message: type[Message], text: str | None) -> Messa
 def _items(param: Param, text: str | None, convert: Callable[[str], Any]) -> list[Any]:
     if text is None:
         return []
+    if not text.strip():
+        raise click.UsageError(f"{_flag(param.name)} is empty; name at least one item")
     try:
         return [convert(item) for item in comma_list(text)]
     except (ValueError, KeyError):
@@ -185,14 +218,14 @@ def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]],
     ]
     for name in others:
         numeric = fields[name].proto_type != "message"
+        presence: dict[str, Any] = {"default": 0} if name == "user_id" else {"required": True}
         options.append(
             click.option(
                 _flag(name),
                 name,
                 type=int if numeric else str,
-                default=0 if numeric and name == "user_id" else None,
-                required=name != "user_id",
                 help=f"One for all entries ({name}).",
+                **presence,
             )
         )
 
@@ -235,9 +268,21 @@ async def _invoke(connection: Connection, spec: Spec, session_id: str, payload: 
 
 def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
     if spec.bulk_field is None or spec.reply_member is None:
-        emit(reply.to_dict(), as_json=connection.as_json)
+        if connection.as_json:
+            emit(reply.to_dict(), as_json=True)
+        else:
+            emit(readable(reply), as_json=False)
         return OK
-    results: list[Any] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
-    shown = [result.to_dict(include_default_values=True) for result in results]
-    emit(shown, as_json=connection.as_json)
-    return OK if all(result.was_successful for result in results) else SOME_FAILED
+    results: list[Message] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
+    if connection.as_json:
+        emit([result.to_dict(include_default_values=True) for result in results], as_json=True)
+    else:
+        table(readable(result) for result in results)
+    return SOME_FAILED if any(_failed(result) for result in results) else OK
+
+
+def _failed(result: Message) -> bool:
+    """Whether one entry of a bulk failed, in the gateway or by what MXAccess says of it."""
+    statuses: list[MxStatusProxy] = getattr(result, "statuses", [])
+    successful: bool = getattr(result, "was_successful", True)
+    return not successful or any(is_failure(status) for status in statuses)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import click
@@ -44,12 +44,14 @@ def emit(value: Any, *, as_json: bool) -> None:
 
 def _lines(value: Mapping[str, Any]) -> None:
     for key, item in value.items():
-        click.echo(f"{key}: {_cell(item)}")
+        if item != "":
+            click.echo(f"{key}: {_cell(item)}")
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows under the columns that any of them has, in order of first appearance."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print rows under the columns in which any of them has something."""
+    rows = list(rows)
+    columns = list(dict.fromkeys(key for row in rows for key, item in row.items() if item != ""))
     cells = [[_cell(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for line in [columns, *cells] if rows else []:

@@ -13,24 +13,25 @@ from zb_mom_ww_mxgateway import (
     CloseSessionRequest,
     Duration,
     MxEvent,
-    MxGatewayValueError,
-    MxValue,
     OpenSessionRequest,
     Session,
     Timestamp,
     describe_status,
-    from_mx_value,
     is_failure,
 )
 
 from .connection import Connection, connected
 from .output import OK, emit
-from .values import Seconds
+from .values import Seconds, value_text
 
 
 @click.command()
 @click.option("--client-session-name", default="mxgw-py", help="Label for people.")
-@click.option("--command-timeout", type=Seconds(), help="Seconds the gateway lets a command run.")
+@click.option(
+    "--command-timeout",
+    type=Seconds(min=0, min_open=True),
+    help="Seconds the gateway lets a command run.",
+)
 @connected
 async def open_session(
     connection: Connection, client_session_name: str, command_timeout: float | None
@@ -117,8 +118,8 @@ def event_line(event: MxEvent) -> str:
         f"item {event.item_handle}",
     ]
     if event.value is not None:
-        parts.append(f"= {_value_text(event.value)} (quality {event.quality})")
-    parts += [f"{status.category.name} {status.detail}" for status in event.statuses[:1]]
+        parts.append(f"= {value_text(event.value)} (quality {event.quality})")
+    parts += [describe_status(status) for status in event.statuses[:1]]
     return "  ".join(part for part in parts if part)
 
 
@@ -129,16 +130,15 @@ def _time_of_day(time: Timestamp | None) -> str:
         return "no time"
 
 
-def _value_text(value: MxValue) -> str:
-    try:
-        return repr(from_mx_value(value))
-    except MxGatewayValueError:
-        return "no value that Python has"
-
-
 @click.command()
 @click.option("--item", required=True, help="Reference to add, such as Object.Attribute.")
-@click.option("--max-events", type=click.IntRange(min=1), default=1, help="Events to wait for.")
+@click.option(
+    "--max-events",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Events to wait for.",
+)
 @connected
 async def smoke(connection: Connection, item: str, max_events: int) -> int:
     """Open, register, add, advise, see events, close: the shortest proof that a gateway works.
@@ -150,7 +150,11 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
         await client.open_session(client_session_name="mxgw-py smoke") as session,
     ):
         events, shown = await _smoke(session, item, max_events, connection.timeout)
-    emit(shown, as_json=connection.as_json)
+    if connection.as_json:
+        emit(shown, as_json=True)
+    else:
+        for event in events:
+            click.echo(event_line(event))
     if len(events) < max_events:
         raise click.ClickException(
             f"only {len(events)} of {max_events} events of {item} came in time"

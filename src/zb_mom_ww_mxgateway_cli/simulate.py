@@ -48,12 +48,14 @@ def simulate(
     from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
     key = api_key_from(api_key, api_key_env)
+    # A key from the environment is kept out of the output.
+    shows_key = api_key_env is None
     try:
         gateway = SimulatedGateway(host=host, port=port, api_key=key, seed=seed, machines=machines)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        return run_async(_serve(gateway, as_json))
+        return run_async(_serve(gateway, shows_key, as_json))
     except OSError as error:
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --host "
@@ -61,9 +63,10 @@ def simulate(
         ) from error
 
 
-async def _serve(gateway: SimulatedGateway, as_json: bool) -> int:
+async def _serve(gateway: SimulatedGateway, shows_key: bool, as_json: bool) -> int:
     async with gateway:
-        emit({"apiKey": gateway.api_key, "endpoint": gateway.endpoint}, as_json=as_json)
+        key = {"apiKey": gateway.api_key} if shows_key else {}
+        emit({**key, "endpoint": gateway.endpoint}, as_json=as_json)
         with suppress(asyncio.CancelledError):  # Ctrl-C and SIGTERM are how it ends
             while True:  # noqa: ASYNC110 - Windows runs signal handlers when the loop wakes up
                 await asyncio.sleep(0.5)

@@ -6,12 +6,20 @@ import csv
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import click
 
-from zb_mom_ww_mxgateway import MxDataType, MxValue, MxValueInput, to_mx_value
+from zb_mom_ww_mxgateway import (
+    MxDataType,
+    MxGatewayValueError,
+    MxValue,
+    MxValueInput,
+    from_mx_value,
+    to_mx_value,
+)
 
 _BOOLS: Final = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
@@ -32,31 +40,45 @@ def _int(low: int, high: int) -> Callable[[str], int]:
 
 
 def timestamp(text: str) -> datetime:
-    """ISO 8601 with an offset or Z; without one it is UTC."""
+    """ISO 8601 with an offset or Z; ``ValueError`` without, as it names no point in time."""
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    if moment.tzinfo is None:
+        raise ValueError("no offset")
+    return moment
 
 
-#: What ``--type`` takes: how text becomes Python, and the data type where Python does not tell it.
-TYPES: Final[Mapping[str, tuple[Callable[[str], MxValueInput], MxDataType | None]]] = {
-    "bool": (parse_bool, None),
-    "int32": (_int(-(2**31), 2**31 - 1), None),
-    "int64": (_int(-(2**63), 2**63 - 1), None),
-    "float": (float, MxDataType.FLOAT),
-    "double": (float, MxDataType.DOUBLE),
-    "string": (str, None),
-    "time": (timestamp, None),
+@dataclass(frozen=True, slots=True)
+class Type:
+    """One ``--type``: how text becomes Python, the data type where that does not tell it, and what
+    is accepted."""
+
+    parse: Callable[[str], MxValueInput]
+    data_type: MxDataType | None
+    accepts: str
+
+
+#: What ``--type`` takes.
+TYPES: Final[Mapping[str, Type]] = {
+    "bool": Type(parse_bool, None, "true, false, on, off, 1 or 0"),
+    "int32": Type(_int(-(2**31), 2**31 - 1), None, "a whole number of 32 bits"),
+    "int64": Type(_int(-(2**63), 2**63 - 1), None, "a whole number of 64 bits"),
+    "float": Type(float, MxDataType.FLOAT, "a finite number of 32 bits, such as 1.5"),
+    "double": Type(float, MxDataType.DOUBLE, "a finite number, such as 1.5"),
+    "string": Type(str, None, "any text"),
+    "time": Type(timestamp, None, "ISO 8601 with an offset, such as 2026-01-31T12:00:00Z"),
 }
 
 
 def parse_value(text: str, type_name: str) -> MxValue:
     """``text`` as a value of that type; a usage error names the type, not the text."""
-    parse, data_type = TYPES[type_name]
+    found = TYPES[type_name]
     try:
-        value = to_mx_value(parse(text), data_type=data_type)
+        value = to_mx_value(found.parse(text), data_type=found.data_type)
     except (ValueError, KeyError):
         # Without its cause, which quotes the text: it may be a secured value.
-        raise click.UsageError(f"--value does not hold a value of type {type_name}") from None
+        raise click.UsageError(
+            f"--value is not of type {type_name}, which takes {found.accepts}"
+        ) from None
     if type_name == "int64" and value.int32_value is not None:
         value.variant_type, value.int64_value = "VT_I8", value.int32_value
     return value
@@ -67,7 +89,15 @@ def parse_time(text: str) -> MxValue:
     try:
         return to_mx_value(timestamp(text))
     except ValueError:
-        raise click.UsageError("--timestamp: not an ISO 8601 time") from None
+        raise click.UsageError(f"--timestamp takes {TYPES['time'].accepts}") from None
+
+
+def value_text(value: MxValue) -> str:
+    """A value as a person reads it."""
+    try:
+        return repr(from_mx_value(value))
+    except MxGatewayValueError:
+        return "(no value that Python has)"
 
 
 def comma_list(text: str) -> list[str]:

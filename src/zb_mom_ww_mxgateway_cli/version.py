@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
-
 import click
 
-from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION
+from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION, __version__
 
 from .connection import json_option
 from .output import emit
@@ -17,7 +15,7 @@ from .output import emit
 def version(as_json: bool) -> None:
     """Show the versions of this client and of the gateway protocol it speaks."""
     shown = {
-        "client": installed("zb-mom-ww-mxgateway"),
+        "client": __version__,
         "gatewayProtocolVersion": GATEWAY_PROTOCOL_VERSION,
     }
     emit(shown, as_json=as_json)

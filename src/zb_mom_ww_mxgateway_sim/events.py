@@ -122,7 +122,7 @@ class EventLog:
             raise GRPCError(
                 Status.ALREADY_EXISTS,
                 f"EventSubscriberAlreadyActive: session {self._session_id} has its one event "
-                "stream already; end that stream first",
+                "stream already",
             )
         gap = self._resume(after_sequence) if after_sequence else None
         self._subscriber = Subscriber(self, gap)

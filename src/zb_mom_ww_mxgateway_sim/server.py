@@ -168,18 +168,22 @@ class _Listener(Server):
         return protocol
 
     async def hang_up(self, patience: float) -> None:
-        """Stop listening and close every connection, by force after ``patience`` seconds."""
+        """Stop listening and close every connection, by force after ``patience`` seconds.
+
+        A connection may still come in: one that was accepted before listening stopped.
+        """
         self.close()
+        closed = asyncio.ensure_future(self.wait_closed())
         transports = getattr(self, "_transports", set[asyncio.Transport]())
-        for transport in list(transports):
-            transport.close()
         until = asyncio.get_running_loop().time() + patience
-        while transports:
-            if asyncio.get_running_loop().time() > until:
-                for transport in list(transports):
+        while transports or not closed.done():
+            for transport in list(transports):
+                if asyncio.get_running_loop().time() > until:
                     transport.abort()
+                else:
+                    transport.close()
             await asyncio.sleep(0.001)
-        await self.wait_closed()
+        await closed
 
 
 class _Connection(H2Protocol):

@@ -19,6 +19,12 @@ class OpenEnum(IntEnum):
     __proto_prefix__: ClassVar[str] = ""
     __proto_renames__: ClassVar[Mapping[str, str]] = {}
 
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        return format(int(self), spec) if spec else self.name
+
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, int) or not -(2**31) <= value < 2**31:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import click
@@ -89,7 +90,9 @@ def test_people_get_a_table(mxgw: Run, session_id: str) -> None:
         "read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", TAGS
     ).out.splitlines()
     assert len(shown) == 3
-    assert "wasCached" in shown[0]
+    assert "was_cached" in shown[0]
+    assert "source_timestamp" in shown[0]
+    assert max(map(len, shown)) < 160
     assert "TestMachine_002.TestChangingInt" in shown[2]
 
 
@@ -244,3 +247,69 @@ def test_what_is_refused_before_it_is_sent_is_a_usage_error(mxgw: Run) -> None:
     )
     assert failed.code == 2
     assert "AdviseCommand.item_handle" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("register", "--client-name"), ("advise", "--server-handle"), ("ping", "--session-id")],
+)
+def test_a_required_option_that_is_missing_is_a_usage_error_before_anything_is_sent(
+    mxgw: Run, command: str, missing: str
+) -> None:
+    given = [] if missing == "--session-id" else ["--session-id", "s"]
+    failed = mxgw(command, *given, "--endpoint", "localhost:1")
+    assert failed.code == 2
+    assert f"Missing option '{missing}'" in failed.err
+
+
+def test_without_arguments_there_is_the_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run([]) == 2
+    assert len(capsys.readouterr().out.splitlines()) > 40
+
+
+def test_an_empty_list_is_a_usage_error(mxgw: Run, session_id: str) -> None:
+    failed = mxgw("read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", "")
+    assert failed.code == 2
+    assert "--items is empty" in failed.err
+
+
+def test_reading_what_does_not_exist_ends_with_the_code_of_failed_items(
+    mxgw: Run, session_id: str
+) -> None:
+    items = "TestMachine_001.MachineCode,No.Such"
+    read = mxgw("read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", items)
+    assert read.code == 6
+    assert "CONFIGURATION_ERROR, detail 6 (invalid reference)" in read.out
+
+
+def test_a_missing_key_is_told_from_a_wrong_one(mxgw: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MXGATEWAY_API_KEY")
+    failed = mxgw("open-session")
+    assert failed.code == 4
+    assert "no API key was given" in failed.err
+
+
+def test_a_password_is_taken_from_a_variable_and_never_asked_for_without_a_terminal(
+    mxgw: Run, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANT_PASSWORD", "topsecret")
+    user = ["authenticate-user", "--session-id", session_id, "--server-handle", "1"]
+    named = [*user, "--user-name", "op"]
+    taken = mxgw(*named, "--password-env", "PLANT_PASSWORD", "--json")
+    assert taken.json["authenticateUser"] == {"userId": 1}
+    unset = mxgw(*named, "--password-env", "NOT_SET_ANYWHERE")
+    assert (unset.code, "NOT_SET_ANYWHERE" in unset.err) == (2, True)
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        failed = mxgw(*named)
+    assert failed.code == 2
+    assert "--password-env" in failed.err
+
+
+def test_a_time_without_an_offset_is_refused(mxgw: Run) -> None:
+    handles = ["--session-id", "s", "--server-handle", "1", "--item-handle", "1"]
+    failed = mxgw("write", *handles, "--type", "time", "--value", "2026-01-01T00:00:00")
+    assert failed.code == 2
+    assert "ISO 8601 with an offset" in failed.err

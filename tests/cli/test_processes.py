@@ -91,7 +91,7 @@ def test_a_password_is_asked_for_at_the_terminal_and_not_echoed(
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert b"topsecret" not in shown
-    assert b'"userId": 1' in shown
+    assert b"user_id=1" in shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a process by force")
@@ -117,3 +117,19 @@ def test_a_stream_that_is_ended_shows_what_came_and_leaves_nothing_open(
     assert process.returncode == (130 if number == signal.SIGINT else 143)
     assert b"Traceback" not in errors
     assert mxgw("stream-events", "--session-id", session_id, "--max-events", "1").code == 0
+
+
+def test_the_simulator_takes_no_key_unasked_and_shows_none_from_the_environment() -> None:
+    environment = {**os.environ, "MXGATEWAY_API_KEY": "mxgw_real_topsecret"}
+    for arguments, shown in (([], True), (["--api-key-env", "MXGATEWAY_API_KEY"], False)):
+        with subprocess.Popen(
+            [*SIMULATE, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            process.terminate()
+        assert "topsecret" not in str(ready)
+        assert ("apiKey" in ready) is shown

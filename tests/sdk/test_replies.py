@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -307,3 +308,14 @@ async def test_what_is_no_list_is_refused_by_name(
     with pytest.raises(MxGatewayArgumentError, match="tag_addresses: expected list"):
         await session.add_item_bulk(1, bad)
     assert fixed.received == 0
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), 1e300, "soon", timedelta()])
+async def test_a_command_timeout_that_cannot_be_is_refused(client: GatewayClient, bad: Any) -> None:
+    with pytest.raises(MxGatewayArgumentError, match="command_timeout"):
+        await client.open_session(command_timeout=bad)
+
+
+async def test_a_command_timeout_is_seconds_or_a_timedelta(client: GatewayClient) -> None:
+    for limit in (1.5, timedelta(seconds=1.5)):
+        assert (await client.open_session(command_timeout=limit)).session_id == "session-1"

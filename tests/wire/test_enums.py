@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts import Contract, fragments, real
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import SessionState
 from zb_mom_ww_mxgateway_wire.codec import DecodeError
 from zb_mom_ww_mxgateway_wire.enums import Members, OpenEnum
 
@@ -123,3 +124,10 @@ def test_tables_of_two_enums_with_like_names_are_not_confused() -> None:
     holder = ENUMS.Holder(close=ENUMS.Close_Name.CLOSE_ONE, closer=ENUMS.CloseName.CLOSER_ONE)
     again = ENUMS.Holder.FromString(bytes(holder))
     assert (again.close.proto_name, again.closer.proto_name) == ("CLOSE_ONE", "CLOSER_ONE")
+
+
+def test_an_enum_prints_as_its_name_and_formats_as_a_number_when_asked() -> None:
+    assert f"{SessionState.READY} {SessionState.READY!s} {SessionState.READY:03d}" == (
+        "READY READY 005"
+    )
+    assert str(SessionState(99)) == "UNKNOWN_99"

@@ -421,7 +421,7 @@ WRITE: Final = CommandSpec(
             doc="Identifies the user on whose behalf the write happens; 0 is fine where security is off.",
         ),
     ),
-    doc="Write a value.",
+    doc="Write a value. OK means accepted: the outcome is the OnWriteComplete event that always follows.",
 )
 WRITE2: Final = CommandSpec(
     name="write2",
@@ -466,7 +466,7 @@ WRITE2: Final = CommandSpec(
             doc="Identifies the user on whose behalf the write happens; 0 is fine where security is off.",
         ),
     ),
-    doc="Write a value with its own timestamp.",
+    doc="Write a value with its own timestamp. OK means accepted: the outcome is the OnWriteComplete event that always follows.",
 )
 WRITE_SECURED: Final = CommandSpec(
     name="write_secured",
@@ -511,7 +511,7 @@ WRITE_SECURED: Final = CommandSpec(
             value=True,
         ),
     ),
-    doc="Write a value on behalf of authenticated users.",
+    doc="Write a value on behalf of authenticated users. OK means accepted: the outcome is the OnWriteComplete event that always follows.",
 )
 WRITE_SECURED2: Final = CommandSpec(
     name="write_secured2",
@@ -563,7 +563,7 @@ WRITE_SECURED2: Final = CommandSpec(
             value=True,
         ),
     ),
-    doc="Write a value with its own timestamp on behalf of authenticated users.",
+    doc="Write a value with its own timestamp on behalf of authenticated users. OK means accepted: the outcome is the OnWriteComplete event that always follows.",
 )
 AUTHENTICATE_USER: Final = CommandSpec(
     name="authenticate_user",
@@ -977,7 +977,7 @@ WRITE_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values.",
+    doc="Write many values. A result says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.",
 )
 WRITE2_BULK: Final = CommandSpec(
     name="write2_bulk",
@@ -1000,7 +1000,7 @@ WRITE2_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values, each with its own timestamp.",
+    doc="Write many values, each with its own timestamp. A result says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.",
 )
 WRITE_SECURED_BULK: Final = CommandSpec(
     name="write_secured_bulk",
@@ -1023,7 +1023,7 @@ WRITE_SECURED_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values on behalf of authenticated users.",
+    doc="Write many values on behalf of authenticated users. A result says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.",
 )
 WRITE_SECURED2_BULK: Final = CommandSpec(
     name="write_secured2_bulk",
@@ -1046,7 +1046,7 @@ WRITE_SECURED2_BULK: Final = CommandSpec(
             name="entries", field="entries", doc="Lists the writes, at most 10,000.", required=True
         ),
     ),
-    doc="Write many values on behalf of authenticated users, each with its own timestamp.",
+    doc="Write many values on behalf of authenticated users, each with its own timestamp. A result says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.",
 )
 READ_BULK: Final = CommandSpec(
     name="read_bulk",
@@ -1078,7 +1078,7 @@ READ_BULK: Final = CommandSpec(
             keyword_only=True,
         ),
     ),
-    doc="Read the current values of many tags.",
+    doc="Read the current values of many tags. Statuses and quality say whether a value may be used, also in a successful result.",
 )
 PING: Final = CommandSpec(
     name="ping",

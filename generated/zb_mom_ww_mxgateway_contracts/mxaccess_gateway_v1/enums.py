@@ -125,16 +125,24 @@ class MxCommandKind(OpenEnum):
     """Resume the data changes of a suspended item."""
 
     WRITE = 13
-    """Write a value."""
+    """Write a value. OK means accepted: the outcome is the OnWriteComplete event that always
+    follows.
+    """
 
     WRITE2 = 14
-    """Write a value with its own timestamp."""
+    """Write a value with its own timestamp. OK means accepted: the outcome is the OnWriteComplete
+    event that always follows.
+    """
 
     WRITE_SECURED = 15
-    """Write a value on behalf of authenticated users."""
+    """Write a value on behalf of authenticated users. OK means accepted: the outcome is the
+    OnWriteComplete event that always follows.
+    """
 
     WRITE_SECURED2 = 16
-    """Write a value with its own timestamp on behalf of authenticated users."""
+    """Write a value with its own timestamp on behalf of authenticated users. OK means accepted: the
+    outcome is the OnWriteComplete event that always follows.
+    """
 
     AUTHENTICATE_USER = 17
     """Turn a name and a password into a user id."""
@@ -176,19 +184,29 @@ class MxCommandKind(OpenEnum):
     """Acknowledge an alarm by name."""
 
     WRITE_BULK = 30
-    """Write many values."""
+    """Write many values. A result says accepted or not: the outcome is the OnWriteComplete event of
+    each accepted entry.
+    """
 
     WRITE2_BULK = 31
-    """Write many values, each with its own timestamp."""
+    """Write many values, each with its own timestamp. A result says accepted or not: the outcome is
+    the OnWriteComplete event of each accepted entry.
+    """
 
     WRITE_SECURED_BULK = 32
-    """Write many values on behalf of authenticated users."""
+    """Write many values on behalf of authenticated users. A result says accepted or not: the
+    outcome is the OnWriteComplete event of each accepted entry.
+    """
 
     WRITE_SECURED2_BULK = 33
-    """Write many values on behalf of authenticated users, each with its own timestamp."""
+    """Write many values on behalf of authenticated users, each with its own timestamp. A result
+    says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.
+    """
 
     READ_BULK = 34
-    """Read the current values of many tags."""
+    """Read the current values of many tags. Statuses and quality say whether a value may be used,
+    also in a successful result.
+    """
 
     PING = 100
     """Check that the session's worker answers."""

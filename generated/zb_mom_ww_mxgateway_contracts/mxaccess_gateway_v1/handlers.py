@@ -129,19 +129,27 @@ class CommandHandlers(ABC, Generic[Context]):
 
     @abstractmethod
     async def write(self, context: Context, command: WriteCommand) -> None:
-        """Write a value."""
+        """Write a value. OK means accepted: the outcome is the OnWriteComplete event that always
+        follows.
+        """
 
     @abstractmethod
     async def write2(self, context: Context, command: Write2Command) -> None:
-        """Write a value with its own timestamp."""
+        """Write a value with its own timestamp. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
+        """
 
     @abstractmethod
     async def write_secured(self, context: Context, command: WriteSecuredCommand) -> None:
-        """Write a value on behalf of authenticated users."""
+        """Write a value on behalf of authenticated users. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
+        """
 
     @abstractmethod
     async def write_secured2(self, context: Context, command: WriteSecured2Command) -> None:
-        """Write a value with its own timestamp on behalf of authenticated users."""
+        """Write a value with its own timestamp on behalf of authenticated users. OK means accepted:
+        the outcome is the OnWriteComplete event that always follows.
+        """
 
     @abstractmethod
     async def authenticate_user(
@@ -219,27 +227,37 @@ class CommandHandlers(ABC, Generic[Context]):
 
     @abstractmethod
     async def write_bulk(self, context: Context, command: WriteBulkCommand) -> BulkWriteReply:
-        """Write many values."""
+        """Write many values. A result says accepted or not: the outcome is the OnWriteComplete
+        event of each accepted entry.
+        """
 
     @abstractmethod
     async def write2_bulk(self, context: Context, command: Write2BulkCommand) -> BulkWriteReply:
-        """Write many values, each with its own timestamp."""
+        """Write many values, each with its own timestamp. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
+        """
 
     @abstractmethod
     async def write_secured_bulk(
         self, context: Context, command: WriteSecuredBulkCommand
     ) -> BulkWriteReply:
-        """Write many values on behalf of authenticated users."""
+        """Write many values on behalf of authenticated users. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
+        """
 
     @abstractmethod
     async def write_secured2_bulk(
         self, context: Context, command: WriteSecured2BulkCommand
     ) -> BulkWriteReply:
-        """Write many values on behalf of authenticated users, each with its own timestamp."""
+        """Write many values on behalf of authenticated users, each with its own timestamp. A result
+        says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.
+        """
 
     @abstractmethod
     async def read_bulk(self, context: Context, command: ReadBulkCommand) -> BulkReadReply:
-        """Read the current values of many tags."""
+        """Read the current values of many tags. Statuses and quality say whether a value may be
+        used, also in a successful result.
+        """
 
     @abstractmethod
     async def ping(self, context: Context, command: PingCommand) -> None:

@@ -338,7 +338,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value.
+        """Write a value. OK means accepted: the outcome is the OnWriteComplete event that always
+        follows.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -370,7 +371,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value with its own timestamp.
+        """Write a value with its own timestamp. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -404,7 +406,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value on behalf of authenticated users.
+        """Write a value on behalf of authenticated users. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item and the user ids.
@@ -439,7 +442,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value with its own timestamp on behalf of authenticated users.
+        """Write a value with its own timestamp on behalf of authenticated users. OK means accepted:
+        the outcome is the OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item and the user ids.
@@ -798,7 +802,8 @@ class SessionCommands(ABC, Generic[V]):
     async def write_bulk(
         self, server_handle: int, entries: Iterable[WriteBulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values.
+        """Write many values. A result says accepted or not: the outcome is the OnWriteComplete
+        event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -819,7 +824,8 @@ class SessionCommands(ABC, Generic[V]):
     async def write2_bulk(
         self, server_handle: int, entries: Iterable[Write2BulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values, each with its own timestamp.
+        """Write many values, each with its own timestamp. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -844,7 +850,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users.
+        """Write many values on behalf of authenticated users. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -869,7 +876,8 @@ class SessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users, each with its own timestamp.
+        """Write many values on behalf of authenticated users, each with its own timestamp. A result
+        says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -895,7 +903,8 @@ class SessionCommands(ABC, Generic[V]):
         timeout_ms: int = 0,
         correlation_id: str = "",
     ) -> list[BulkReadResult]:
-        """Read the current values of many tags.
+        """Read the current values of many tags. Statuses and quality say whether a value may be
+        used, also in a successful result.
 
         Args:
             server_handle: Identifies the registration used for reading.

@@ -334,7 +334,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value.
+        """Write a value. OK means accepted: the outcome is the OnWriteComplete event that always
+        follows.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -366,7 +367,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value with its own timestamp.
+        """Write a value with its own timestamp. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item.
@@ -400,7 +402,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value on behalf of authenticated users.
+        """Write a value on behalf of authenticated users. OK means accepted: the outcome is the
+        OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item and the user ids.
@@ -435,7 +438,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> None:
-        """Write a value with its own timestamp on behalf of authenticated users.
+        """Write a value with its own timestamp on behalf of authenticated users. OK means accepted:
+        the outcome is the OnWriteComplete event that always follows.
 
         Args:
             server_handle: Identifies the registration that owns the item and the user ids.
@@ -794,7 +798,8 @@ class SyncSessionCommands(ABC, Generic[V]):
     def write_bulk(
         self, server_handle: int, entries: Iterable[WriteBulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values.
+        """Write many values. A result says accepted or not: the outcome is the OnWriteComplete
+        event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -815,7 +820,8 @@ class SyncSessionCommands(ABC, Generic[V]):
     def write2_bulk(
         self, server_handle: int, entries: Iterable[Write2BulkEntry], *, correlation_id: str = ""
     ) -> list[BulkWriteResult]:
-        """Write many values, each with its own timestamp.
+        """Write many values, each with its own timestamp. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items.
@@ -840,7 +846,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users.
+        """Write many values on behalf of authenticated users. A result says accepted or not: the
+        outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -865,7 +872,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         *,
         correlation_id: str = "",
     ) -> list[BulkWriteResult]:
-        """Write many values on behalf of authenticated users, each with its own timestamp.
+        """Write many values on behalf of authenticated users, each with its own timestamp. A result
+        says accepted or not: the outcome is the OnWriteComplete event of each accepted entry.
 
         Args:
             server_handle: Identifies the registration that owns the items and the user ids.
@@ -891,7 +899,8 @@ class SyncSessionCommands(ABC, Generic[V]):
         timeout_ms: int = 0,
         correlation_id: str = "",
     ) -> list[BulkReadResult]:
-        """Read the current values of many tags.
+        """Read the current values of many tags. Statuses and quality say whether a value may be
+        used, also in a successful result.
 
         Args:
             server_handle: Identifies the registration used for reading.

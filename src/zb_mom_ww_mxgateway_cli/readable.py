@@ -1,0 +1,37 @@
+"""Messages as people read them: values as values, statuses in words, nothing that is empty."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from zb_mom_ww_mxgateway import MxStatusProxy, MxValue, Timestamp, describe_status
+from zb_mom_ww_mxgateway_wire.enums import OpenEnum
+from zb_mom_ww_mxgateway_wire.fields import fields_of
+from zb_mom_ww_mxgateway_wire.message import Message
+
+from .values import value_text
+
+
+def readable(message: Message) -> dict[str, str]:
+    """The fields of ``message`` by name, as text; empty text where one is not set."""
+    return {name: text_of(getattr(message, name)) for name in fields_of(type(message))}
+
+
+def text_of(value: Any) -> str:
+    """One field as text."""
+    if value is None or value == []:
+        return ""
+    if isinstance(value, MxValue):
+        return value_text(value)
+    if isinstance(value, MxStatusProxy):
+        return describe_status(value)
+    if isinstance(value, Timestamp):
+        return value.to_json().strip('"')
+    if isinstance(value, OpenEnum):
+        return value.name
+    if isinstance(value, Message):
+        parts = (f"{key}={text}" for key, text in readable(value).items() if text)
+        return ", ".join(parts) or "{}"
+    if isinstance(value, list):
+        return "; ".join(text_of(item) for item in cast("list[Any]", value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
