@@ -28,7 +28,7 @@ from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
 from .output import OK, SOME_FAILED, emit, table
-from .readable import readable
+from .readable import readable, show
 from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
 
 Spec = CommandSpec[Message, object]
@@ -268,10 +268,7 @@ async def _invoke(connection: Connection, spec: Spec, session_id: str, payload: 
 
 def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
     if spec.bulk_field is None or spec.reply_member is None:
-        if connection.as_json:
-            emit(reply.to_dict(), as_json=True)
-        else:
-            emit(readable(reply), as_json=False)
+        show(reply, as_json=connection.as_json)
         return OK
     results: list[Message] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
     if connection.as_json:

@@ -9,7 +9,13 @@ from zb_mom_ww_mxgateway_wire.enums import OpenEnum
 from zb_mom_ww_mxgateway_wire.fields import fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
 
+from .output import emit
 from .values import value_text
+
+
+def show(message: Message, *, as_json: bool) -> None:
+    """Print a reply: as ProtoJSON, or as lines for people."""
+    emit(message.to_dict() if as_json else readable(message), as_json=as_json)
 
 
 def readable(message: Message) -> dict[str, str]:

@@ -22,6 +22,7 @@ from zb_mom_ww_mxgateway import (
 
 from .connection import Connection, connected
 from .output import OK, emit
+from .readable import show
 from .values import Seconds, value_text
 
 
@@ -44,7 +45,7 @@ async def open_session(
     )
     async with connection.client() as client:
         reply = await client.open_session_raw(request)
-    emit(reply.to_dict(), as_json=connection.as_json)
+    show(reply, as_json=connection.as_json)
 
 
 @click.command()
@@ -54,7 +55,7 @@ async def close_session(connection: Connection, session_id: str) -> None:
     """Close a session; prints the reply."""
     async with connection.client() as client:
         reply = await client.close_session_raw(CloseSessionRequest(session_id=session_id))
-    emit(reply.to_dict(), as_json=connection.as_json)
+    show(reply, as_json=connection.as_json)
 
 
 @click.command()
