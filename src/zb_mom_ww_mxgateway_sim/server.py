@@ -18,6 +18,7 @@ from .sessions import Sessions
 
 #: How long closing waits, in seconds, for calls to end and for clients to read what was sent.
 CLOSING_TIME: Final = 1.0
+_ACCEPTING: Final = 0.02
 
 
 class SimulatedGateway:
@@ -168,11 +169,10 @@ class _Listener(Server):
         return protocol
 
     async def hang_up(self, patience: float) -> None:
-        """Stop listening and close every connection, by force after ``patience`` seconds.
-
-        A connection may still come in: one that was accepted before listening stopped.
-        """
+        """Stop listening and close every connection, by force after ``patience`` seconds."""
         self.close()
+        # One that was accepted just before takes some turns of the loop to show up.
+        await asyncio.sleep(_ACCEPTING)
         closed = asyncio.ensure_future(self.wait_closed())
         transports = getattr(self, "_transports", set[asyncio.Transport]())
         until = asyncio.get_running_loop().time() + patience

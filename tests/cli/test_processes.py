@@ -28,7 +28,8 @@ def test_the_simulator_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         host, port = ready["endpoint"].split(":")
-        with socket.create_connection((host, int(port))):
+        with socket.create_connection((host, int(port))) as connection:
+            assert connection.recv(1)  # the server's settings: it has the connection
             process.send_signal(number)
             _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
