@@ -24,8 +24,6 @@ _LATER_SHIFTS: Final = (14, 21, 28, 35, 42, 49, 56, 63)
 #: The largest finite 32-bit float.
 FLOAT_MAX: Final = float.fromhex("0x1.fffffep+127")
 _MAX_UINT64: Final = 2**64 - 1
-_MAX_FIELD_NUMBER: Final = 2**29 - 1
-
 _K = TypeVar("_K")
 _M = TypeVar("_M")
 
@@ -104,9 +102,13 @@ def read_size(data: bytes, pos: int, first: int) -> tuple[int, int]:
 
 def skip(data: bytes, pos: int, tag: int, depth: int) -> int:
     """The position after an unknown field whose tag was just read."""
-    wire_type = tag & 7
-    if not 0 < tag >> 3 <= _MAX_FIELD_NUMBER:
+    if tag < 8:
         raise DecodeError("a field number is out of range")
+    return _skip_value(data, pos, tag, depth)
+
+
+def _skip_value(data: bytes, pos: int, tag: int, depth: int) -> int:
+    wire_type = tag & 7
     if wire_type == 0:
         first = data[pos]
         return read_varint(data, pos + 1, first)[1] if first > 0x7F else pos + 1
@@ -141,7 +143,8 @@ def _skip_group(data: bytes, pos: int, number: int, depth: int) -> int:
             if tag >> 3 != number:
                 raise DecodeError("a group ends with the number of another")
             return pos
-        pos = skip(data, pos, tag, depth)
+        # As google.protobuf does: inside a group nobody looks at the number.
+        pos = _skip_value(data, pos, tag, depth)
 
 
 def varints(data: bytes) -> list[int]:

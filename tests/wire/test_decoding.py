@@ -91,10 +91,21 @@ def test_what_the_oracle_refuses_we_refuse_naming_the_message(pair: Any, data: b
 
 
 @pytest.mark.parametrize("data", [b"\x00\x00", b"\x80\x00\x00", b"\x02\x00", b"\x03\x04"])
-def test_field_number_0_is_refused_as_protobufs_conformance_tests_ask(data: bytes) -> None:
-    """The oracle's C code takes it for an unknown field; the gateway's C# refuses it, as we do."""
-    with pytest.raises(DecodeError, match="a field number is out of range"):
-        EMPTY.ours.FromString(data)
+def test_field_number_0_is_refused_as_the_oracle_refuses_it(data: bytes) -> None:
+    """The oracle lets it pass in a message without fields alone; we refuse it there too."""
+    assert google_or_none(PLAIN, data) is None
+    for pair in (PLAIN, EMPTY):
+        with pytest.raises(DecodeError, match="a field number is out of range"):
+            pair.ours.FromString(data)
+
+
+@pytest.mark.parametrize("inside", [b"\x00\x01", b"\x02\x01a", b"\x05abcd", b"\x03\x04"])
+def test_inside_an_unknown_group_no_number_is_looked_at_as_the_oracle_looks_at_none(
+    inside: bytes,
+) -> None:
+    data = b"\xfb\x07" + inside + b"\xfc\x07"
+    assert google_or_none(PLAIN, data) is not None
+    assert PLAIN.ours.FromString(data).unknown_fields == data
 
 
 @pytest.mark.parametrize("name", ["Plain", "Optional", "Repeated", "Packed", "NotPacked", "OneOf"])
