@@ -170,7 +170,8 @@ def _kind(value: object, data_type: MxDataType | None) -> _Kind:
         return kind
     wanted = _BY_DATA_TYPE.get(data_type)
     if wanted in (_R4, _R8) and kind in (_I4, _I8, _R8):
-        number = float(value)  # type: ignore[arg-type]
+        assert isinstance(value, (int, float))
+        number = float(value)
         if number != value:
             raise MxGatewayValueError(f"a whole number loses digits as {data_type.name}")
         if wanted is _R4 and abs(number) > FLOAT_MAX:
