@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -77,13 +76,6 @@ def _check_conventions(schema: ir.Schema, conventions: Conventions) -> None:
                     where=conventions.file,
                     hint="write the full name, with its package and message",
                 )
-    for name, wanted in conventions.rename.items():
-        if not wanted.isidentifier() or keyword.iskeyword(wanted):
-            raise CodegenError(
-                f"rename: {name!r} cannot be called {wanted!r}",
-                where=conventions.file,
-                hint="choose a Python identifier",
-            )
 
 
 class _Builder:

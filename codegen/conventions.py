@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -54,7 +55,7 @@ def read_conventions(proto_dir: Path) -> Conventions:
         conventions = Conventions(
             file=str(path),
             root=_package(table.pop("package", DEFAULT_ROOT)),
-            rename=table.pop("rename", {}),
+            rename=_rename(table.pop("rename", {})),
             redact=frozenset(table.pop("redact", ())),
             commands=_commands(commands) if commands is not None else None,
         )
@@ -70,9 +71,20 @@ def read_conventions(proto_dir: Path) -> Conventions:
 
 
 def _package(name: object) -> str:
-    if not isinstance(name, str) or not name.isidentifier():
+    if not _is_identifier(name):
         raise TypeError(f"package: {name!r} cannot be imported")
-    return name
+    return str(name)
+
+
+def _rename(table: Mapping[str, object]) -> dict[str, str]:
+    for name, wanted in table.items():
+        if not _is_identifier(wanted):
+            raise TypeError(f"rename: {name!r} cannot be called {wanted!r}")
+    return {name: str(wanted) for name, wanted in table.items()}
+
+
+def _is_identifier(name: object) -> bool:
+    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _commands(table: dict[str, Any]) -> CommandConventions:

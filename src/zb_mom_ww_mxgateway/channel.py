@@ -162,7 +162,7 @@ def _mapped(
     try:
         yield
     except GRPCError as error:
-        _scrub(error, options.api_key)
+        _scrub(error, options)
         raise from_grpc(
             error.status,
             error.message or "",
@@ -212,18 +212,9 @@ def _mapped(
 _MAY_TAKE_EFFECT = "; it may still take effect, so check the session's state before reusing handles"
 
 
-#: Shorter ones are no secrets, and stand in texts by chance.
-_SHORTEST_SECRET = 8
-
-
-def _scrub(error: GRPCError, api_key: str | None) -> None:
-    """Take the API key out of an error's text: a gateway or a proxy may echo what it was sent."""
-    if api_key is None or error.message is None:
-        return
-    error.message = error.message.replace(api_key, "<redacted>")
-    secret = api_key.split("_", 2)[-1]
-    if len(secret) >= _SHORTEST_SECRET:
-        error.message = error.message.replace(secret, "<redacted>")
+def _scrub(error: GRPCError, options: ClientOptions) -> None:
+    """Take the API key out of an error that is kept as a cause."""
+    error.message = options.redacted(error.message or "")
     error.details = None
     error.args = (error.status, error.message, None)
 

@@ -92,6 +92,11 @@ class GatewayClient:
         return cls(await GatewayChannel.connect(options), options)
 
     @property
+    def options(self) -> ClientOptions:
+        """How this client connected."""
+        return self._options
+
+    @property
     def endpoint(self) -> str:
         """The endpoint as it was given."""
         return self._options.endpoint
@@ -111,10 +116,15 @@ class GatewayClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; safe to call again. Open sessions stay open at the gateway."""
-        if self._abandoned:
-            await asyncio.wait(self._abandoned)
-        self._channel.close()
+        """Close the connection; safe to call again. Open sessions stay open at the gateway.
+
+        A session whose opening was cancelled is closed first, which takes two calls at most.
+        """
+        try:
+            if self._abandoned:
+                await asyncio.wait(self._abandoned)
+        finally:
+            self._channel.close()
 
     async def open_session(
         self,
@@ -157,7 +167,11 @@ class GatewayClient:
             raise MxGatewayMalformedReplyError(
                 f"{attempted}: the reply says OK and lacks its session_id"
             )
-        _check_version(reply.gateway_protocol_version, attempted)
+        try:
+            _check_version(reply.gateway_protocol_version, attempted)
+        except MxGatewayProtocolError:
+            await self._close_unwanted(opening)
+            raise
         return Session(self, reply)
 
     async def _close_unwanted(self, opening: asyncio.Task[OpenSessionReply]) -> None:
@@ -172,7 +186,11 @@ class GatewayClient:
     async def open_session_raw(self, request: OpenSessionRequest) -> OpenSessionReply:
         """Open a session and return the reply as it is."""
         reply = await self._stub.open_session(request)
-        check_status(reply.protocol_status, attempted=f"OpenSession at {self.endpoint}")
+        check_status(
+            reply.protocol_status,
+            attempted=f"OpenSession at {self.endpoint}",
+            redact=self._options.redacted,
+        )
         return reply
 
     async def close_session_raw(self, request: CloseSessionRequest) -> CloseSessionReply:
@@ -182,6 +200,7 @@ class GatewayClient:
             reply.protocol_status,
             attempted=f"CloseSession of {request.session_id} at {self.endpoint}",
             session_id=request.session_id,
+            redact=self._options.redacted,
         )
         return reply
 
@@ -193,7 +212,13 @@ class GatewayClient:
         """
         reply = await self._stub.invoke(request)
         attempted = f"{describe_request('Invoke', request)} at {self.endpoint}"
-        check_protocol(reply, attempted=attempted, session_id=request.session_id, mxaccess=False)
+        check_protocol(
+            reply,
+            attempted=attempted,
+            session_id=request.session_id,
+            mxaccess=False,
+            redact=self._options.redacted,
+        )
         return reply
 
     def stream_events(

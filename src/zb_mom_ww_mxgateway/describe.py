@@ -7,7 +7,6 @@ from typing import Final
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommand,
-    MxCommandKind,
     MxCommandRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import COMMANDS
@@ -28,7 +27,7 @@ def describe_command(command: MxCommand) -> str:
     """A command such as ``write(server_handle=1, item_handle=2)``: handles and references only."""
     spec = spec_of(command)
     if spec is None:
-        return f"command {MxCommandKind(command.kind).name}"
+        return f"command {command.kind!s}"
     payload: Message | None = getattr(command, spec.member)
     parts: list[str] = []
     if payload is None:

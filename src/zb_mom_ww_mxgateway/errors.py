@@ -25,8 +25,8 @@ value that was written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from grpclib.const import Status
 
@@ -143,6 +143,9 @@ class MxAccessError(MxGatewayCommandError):
         return self.reply.statuses
 
 
+#: Takes secrets out of a text.
+Redact: TypeAlias = Callable[[str], str]
+
 _TRANSIENT: Final = frozenset(
     {Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.RESOURCE_EXHAUSTED, Status.ABORTED}
 )
@@ -212,15 +215,21 @@ def from_grpc(
     kind, hint = _BY_STATUS.get(status, (MxGatewayTransportError, ""))
     if status is Status.UNAUTHENTICATED and not has_key:
         hint = "; no API key was given, and this gateway asks for one"
-    text = f"{attempted} ended with {status.name}{': ' + message if message else ''}{hint}"
+    text = f"{attempted} ended with {status.name}{': ' + message if message else ''}"
+    if status in _ABOUT_SESSIONS and not session_id:
+        return MxGatewayTransportError(text, status=status)
+    text += hint
     if issubclass(kind, MxGatewayTransportError):
         return kind(text, status=status)
     if issubclass(kind, MxGatewaySessionError):
-        if session_id:
-            return kind(text, session_id=session_id)
-        return MxGatewayTransportError(text, status=status)
+        return kind(text, session_id=session_id)
     return kind(text)
 
+
+#: Statuses that are about the session where a request names one, and not otherwise.
+_ABOUT_SESSIONS: Final = frozenset(
+    {Status.NOT_FOUND, Status.FAILED_PRECONDITION, Status.ALREADY_EXISTS}
+)
 
 #: The exception for each status, and what to do about it.
 _BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
@@ -255,17 +264,20 @@ _BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
 
 
 def check_protocol(
-    reply: MxCommandReply, *, attempted: str, session_id: str, mxaccess: bool
+    reply: MxCommandReply, *, attempted: str, session_id: str, mxaccess: bool, redact: Redact
 ) -> None:
-    """Raise what the status of ``reply`` stands for; ``mxaccess`` includes MXAccess's failures."""
+    """Raise what the status of ``reply`` stands for; ``mxaccess`` includes MXAccess's failures.
+
+    ``redact`` takes secrets out of what the gateway said.
+    """
     status = reply.protocol_status or ProtocolStatus(code=ProtocolStatusCode.OK)
     if status.code == ProtocolStatusCode.MXACCESS_FAILURE:
         if mxaccess:
-            raise _mxaccess_error(reply, attempted)
+            raise _mxaccess_error(reply, attempted, redact)
         return
-    check_status(status, attempted=attempted, session_id=session_id, reply=reply)
+    check_status(status, attempted=attempted, session_id=session_id, reply=reply, redact=redact)
     if mxaccess and _failed(reply):
-        raise _mxaccess_error(reply, attempted)
+        raise _mxaccess_error(reply, attempted, redact)
 
 
 def check_status(
@@ -274,14 +286,14 @@ def check_status(
     attempted: str,
     session_id: str = "",
     reply: MxCommandReply | None = None,
+    redact: Redact,
 ) -> None:
     """Raise what a protocol status stands for; OK and unset are silent."""
     code = status.code if status else ProtocolStatusCode.UNSPECIFIED
     if status is None or code in (ProtocolStatusCode.OK, ProtocolStatusCode.UNSPECIFIED):
         return
-    text = f"{attempted} failed with {code.name}" + (
-        f": {status.message}" if status.message else ""
-    )
+    said = f": {redact(status.message)}" if status.message else ""
+    text = f"{attempted} failed with {code.name}{said}"
     if code == ProtocolStatusCode.SESSION_NOT_FOUND:
         raise MxGatewaySessionNotFoundError(f"{text}; open a new session", session_id=session_id)
     if code == ProtocolStatusCode.SESSION_NOT_READY:
@@ -307,11 +319,11 @@ def _failed(reply: MxCommandReply) -> bool:
     return (reply.hresult or 0) < 0 or any(is_failure(status) for status in reply.statuses)
 
 
-def _mxaccess_error(reply: MxCommandReply, attempted: str) -> MxAccessError:
+def _mxaccess_error(reply: MxCommandReply, attempted: str, redact: Redact) -> MxAccessError:
     said = [describe_hresult(reply.hresult)] if reply.hresult else []
     said += [describe_status(status) for status in reply.statuses if is_failure(status)]
     status = reply.protocol_status or ProtocolStatus()
     for text in (reply.diagnostic_message, status.message):
         if text and not any(text in part for part in said):
             said.append(text)
-    return MxAccessError(f"{attempted} failed in MXAccess: {'; '.join(said)}", reply=reply)
+    return MxAccessError(f"{attempted} failed in MXAccess: {redact('; '.join(said))}", reply=reply)

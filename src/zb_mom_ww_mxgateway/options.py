@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 from .errors import MxGatewayArgumentError
 
 _SCHEMES: Final = {"": None, "http": True, "https": False}
+#: What an endpoint consists of: no user, no query, no fragment, no control characters.
+_PLAIN: Final = re.compile(r"[\w.:/\[\]-]+")
+#: Shorter ones are no secrets, and stand in texts by chance.
+_SHORTEST_SECRET: Final = 8
 #: The most that fits into gRPC's timeout header: eight digits.
 _MAX_SECONDS: Final = 100_000_000
 
@@ -42,7 +46,8 @@ class ClientOptions:
 
     def __post_init__(self) -> None:
         _check_text("endpoint", self.endpoint)
-        _check_text("api_key", self.api_key or "")
+        if self.api_key is not None:
+            _check_text("api_key", self.api_key)
         shown = _without_secrets(self.endpoint)
         scheme, host, port = self._parts()
         if scheme and _SCHEMES[scheme] != self.plaintext:
@@ -50,7 +55,7 @@ class ClientOptions:
                 f"endpoint {shown!r} and plaintext={self.plaintext} contradict each other; "
                 "plaintext has to be asked for, and goes with http:// or no scheme"
             )
-        if not host or port is None:
+        if not host or not port:
             raise MxGatewayArgumentError(
                 f"endpoint {shown!r} is no host:port, such as localhost:5000"
             )
@@ -65,7 +70,8 @@ class ClientOptions:
                 "check where it was read from"
             )
         for name in ("connect_timeout", "call_timeout"):
-            if not 0 < getattr(self, name) < _MAX_SECONDS:
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 < value < _MAX_SECONDS:
                 raise MxGatewayArgumentError(
                     f"{name} must be above 0 and below {_MAX_SECONDS:,} seconds"
                 )
@@ -77,9 +83,17 @@ class ClientOptions:
             scheme, host, port = parts.scheme, parts.hostname or "", parts.port
         except ValueError:
             scheme, host, port, parts = "", "", None, urlsplit("")
-        if scheme not in _SCHEMES or parts.path.strip("/") or parts.query or "@" in text:
+        if scheme not in _SCHEMES or parts.path.strip("/") or not _PLAIN.fullmatch(text):
             return "", "", None
         return scheme, host, port
+
+    def redacted(self, text: str) -> str:
+        """``text`` without the API key, which a gateway or a proxy may echo."""
+        key = self.api_key or ""
+        for secret in (key, key.split("_", 2)[-1]):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "<redacted>")
+        return text
 
     @property
     def host(self) -> str:
@@ -101,4 +115,4 @@ def _check_text(name: str, value: object) -> None:
 
 def _without_secrets(endpoint: str) -> str:
     """An endpoint as an error may show it: no user info, and no API key given by mistake."""
-    return re.sub(r"mxgw_\w+", "<redacted>", re.sub(r"[^/@]*@", "<redacted>@", endpoint))
+    return re.sub(r"mxgw_[^\s/:@]+", "<redacted>", re.sub(r"[^/@]*@", "<redacted>@", endpoint))

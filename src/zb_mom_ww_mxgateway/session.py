@@ -116,7 +116,13 @@ class Session(SessionCommands[MxValueInput]):
         if spec is not None:
             _check_bulk(spec, command, attempted)
         reply = await self.invoke_raw(command, correlation_id=correlation_id)
-        check_protocol(reply, attempted=attempted, session_id=self.session_id, mxaccess=True)
+        check_protocol(
+            reply,
+            attempted=attempted,
+            session_id=self.session_id,
+            mxaccess=True,
+            redact=self._client.options.redacted,
+        )
         if spec is not None and spec.reply_member and getattr(reply, spec.reply_member) is None:
             raise MxGatewayMalformedReplyError(
                 f"{attempted}: the reply says OK and lacks its {spec.reply_member}"

@@ -20,6 +20,7 @@ Numbers that are not finite have no form in MXAccess and are refused, also insid
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -38,7 +39,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StringArray,
     TimestampArray,
 )
-from zb_mom_ww_mxgateway_wire.codec import FLOAT_MAX
 
 from .errors import MxGatewayValueError
 
@@ -174,12 +174,20 @@ def _kind(value: object, data_type: MxDataType | None) -> _Kind:
         number = float(value)
         if number != value:
             raise MxGatewayValueError(f"a whole number loses digits as {data_type.name}")
-        if wanted is _R4 and abs(number) > FLOAT_MAX:
-            raise MxGatewayValueError("a float is outside FLOAT (at most 3.4028235e+38)")
+        if wanted is _R4:
+            _check_float(number)
         return wanted
     raise MxGatewayValueError(
         f"{_article(value)} cannot be sent as {data_type.name}; it would be {kind.data_type.name}"
     )
+
+
+def _check_float(number: float) -> None:
+    """As the wire does: what rounds to a 32-bit float fits."""
+    try:
+        struct.pack("<f", number)
+    except OverflowError:
+        raise MxGatewayValueError("a float is outside FLOAT (at most 3.4028235e+38)") from None
 
 
 def _natural_kind(value: object) -> _Kind:
@@ -217,9 +225,18 @@ def _array(values: Sequence[object], data_type: MxDataType | None) -> MxValue:
     if not values:
         known = _BY_DATA_TYPE.get(data_type) if data_type is not None else None
         if known is None:
-            raise MxGatewayValueError("an empty list does not tell its type; give its data_type")
+            raise MxGatewayValueError(
+                "an empty list does not tell its type; give its data_type, one of "
+                + ", ".join(sorted(kind.name for kind in _BY_DATA_TYPE))
+            )
         kind = known
     else:
+        for value in values:
+            if value is None or isinstance(value, (list, tuple)):
+                found = "None" if value is None else "a list"
+                raise MxGatewayValueError(
+                    f"a list holds {found}; its elements must be single values"
+                )
         kinds = {_kind(value, data_type) for value in values}
         if kinds == {_I4, _I8}:
             kinds = {_I8}

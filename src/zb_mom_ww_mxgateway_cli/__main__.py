@@ -19,7 +19,7 @@ from .version import version
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout, "
-    "6 some items failed, 130 Ctrl-C.",
+    "6 some items failed, 130 Ctrl-C, 143 SIGTERM; simulate ends with 0 on either.",
 )
 @click.version_option(package_name="zb-mom-ww-mxgateway", prog_name="mxgw-py")
 def cli() -> None:

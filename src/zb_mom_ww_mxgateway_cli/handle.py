@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -82,9 +82,10 @@ def _command(name: str, spec: Spec) -> click.Command:
         options += [option for option in made if option not in options]
         fills[param.field] = fill
 
-    async def run(connection: Connection, session_id: str, **arguments: Any) -> int:
+    def run(connection: Connection, session_id: str, **arguments: Any) -> Coroutine[Any, Any, int]:
+        # Before the event loop runs: asking for a password would block it, and Ctrl-C with it.
         payload = spec.payload(**{field: fill(arguments) for field, fill in fills.items()})
-        return await _invoke(connection, spec, session_id, payload)
+        return _invoke(connection, spec, session_id, payload)
 
     command: Any = connected(run)
     for option in reversed(options):
@@ -105,7 +106,8 @@ def _param(
     if info.repeated:
         convert = _PARSE.get(info.proto_type, whole_number)
         option = _option(param, f"{param.doc} Separated by commas.")
-        return [option], lambda given: _items(param, given[param.name], convert)
+        flag = _flag(param.name)
+        return [option], lambda given: _items(flag, given[param.name], convert)
     if info.proto_type == "message":
         return _message_param(param, info)
     if info.proto_type == "enum":
@@ -114,8 +116,12 @@ def _param(
     default = {} if param.required else {"default": getattr(payload(), param.field)}
     option = _option(param, param.doc, type=kind, **default)
     if info.proto_type == "bytes":
-        return [option], lambda given: str(given[param.name]).encode()
+        return [option], lambda given: _encoded(given[param.name])
     return [option], lambda given: given[param.name]
+
+
+def _encoded(text: str | bytes | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _flag(name: str) -> str:
@@ -123,8 +129,7 @@ def _flag(name: str) -> str:
 
 
 def _option(param: Param, text: str, **more: Any) -> Callable[[Any], Any]:
-    required = param.required and "prompt" not in more
-    return click.option(_flag(param.name), param.name, required=required, help=text, **more)
+    return click.option(_flag(param.name), param.name, required=param.required, help=text, **more)
 
 
 def _value_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
@@ -191,15 +196,15 @@ def _proto_json(param: Param, message: type[Message], text: str | None) -> Messa
         raise click.UsageError(f"{_flag(param.name)}: {error}") from error
 
 
-def _items(param: Param, text: str | None, convert: Callable[[str], Any]) -> list[Any]:
+def _items(flag: str, text: str | None, convert: Callable[[str], Any]) -> list[Any]:
     if text is None:
         return []
     if not text.strip():
-        raise click.UsageError(f"{_flag(param.name)} is empty; name at least one item")
+        raise click.UsageError(f"{flag} is empty; name at least one item")
     try:
         return [convert(item) for item in comma_list(text)]
     except (ValueError, KeyError):
-        raise click.UsageError(f"{_flag(param.name)}: an item is not of the right type") from None
+        raise click.UsageError(f"{flag}: an item is not of the right type") from None
 
 
 def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
@@ -230,7 +235,7 @@ def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]],
         )
 
     def fill(given: dict[str, Any]) -> list[Message]:
-        handles = _items(param, given["keys"], whole_number)
+        handles = _items(f"{_flag(key)}s", given["keys"], whole_number)
         values = comma_list(given["values"])
         if len(handles) != len(values):
             raise click.UsageError(
@@ -242,7 +247,13 @@ def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]],
             for name in others
         }
         return [
-            message(**{key: handle, "value": parse_value(text, given["value_type"]), **shared})
+            message(
+                **{
+                    key: handle,
+                    "value": parse_value(text, given["value_type"], "--values"),
+                    **shared,
+                }
+            )
             for handle, text in zip(handles, values, strict=True)
         ]
 

@@ -88,7 +88,7 @@ def message_of(error: BaseException) -> str:
 
 
 def exit_code(error: BaseException) -> int:
-    """0 ok, 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout, 130 Ctrl-C."""
+    """The code of an error: 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout."""
     if isinstance(error, click.ClickException):
         return error.exit_code
     for kind, code in _EXIT_CODES:

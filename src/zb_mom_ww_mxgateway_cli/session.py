@@ -73,19 +73,19 @@ async def stream_events(
 ) -> None:
     """Show a session's events until --max-events, --timeout or its end."""
     shown: list[object] = []
-    try:
-        async with connection.client() as client:
-            stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
+    async with connection.client() as client:
+        stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
+        try:
             async with aclosing(stream) as events:
                 async for event in _bounded(events, max_events, connection.timeout):
                     if connection.as_json:
                         shown.append(event.to_dict())
                     else:
                         click.echo(event_line(event))
-    finally:
-        # Also when the stream fails or Ctrl-C ends it: what has come is not lost.
-        if connection.as_json:
-            emit({"events": shown}, as_json=True)
+        finally:
+            # Also when the stream fails or Ctrl-C ends it: what has come is not lost.
+            if connection.as_json:
+                emit({"events": shown}, as_json=True)
 
 
 async def _bounded(

@@ -69,7 +69,7 @@ TYPES: Final[Mapping[str, Type]] = {
 }
 
 
-def parse_value(text: str, type_name: str) -> MxValue:
+def parse_value(text: str, type_name: str, flag: str = "--value") -> MxValue:
     """``text`` as a value of that type; a usage error names the type, not the text."""
     found = TYPES[type_name]
     try:
@@ -77,7 +77,7 @@ def parse_value(text: str, type_name: str) -> MxValue:
     except (ValueError, KeyError):
         # Without its cause, which quotes the text: it may be a secured value.
         raise click.UsageError(
-            f"--value is not of type {type_name}, which takes {found.accepts}"
+            f"{flag} is not of type {type_name}, which takes {found.accepts}"
         ) from None
     if type_name == "int64" and value.int32_value is not None:
         value.variant_type, value.int64_value = "VT_I8", value.int32_value
@@ -129,5 +129,5 @@ class Seconds(click.FloatRange):
         except ValueError:
             number = math.nan
         if not 0 < number < 100_000_000:
-            self.fail("must be a number of seconds above 0", param, ctx)
+            self.fail("must be a number of seconds above 0 and below 100,000,000", param, ctx)
         return number

@@ -68,7 +68,7 @@ class SimulatedGateway:
         self._calls = Calls(self._keys)
         self._server: _Listener | None = None
         self._clock: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"SimulatedGateway({self._address()})"
@@ -109,7 +109,7 @@ class SimulatedGateway:
 
     async def start(self) -> None:
         """Listen; entering the context does it."""
-        if self._server is not None or self._closed:
+        if self._server is not None or self._closing is not None:
             raise RuntimeError("a simulated gateway starts once")
         listening = await _bound(self._host, self._port)
         self._port = listening.getsockname()[1]
@@ -124,18 +124,20 @@ class SimulatedGateway:
 
     async def close(self) -> None:
         """Close every session, stop listening and hang up on every client; again is harmless."""
-        if self._closed:
-            return
-        self._closed = True
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.wait([self._clock])
         await self._sessions.shut()
         await self._calls.ended(CLOSING_TIME)
         if self._server is not None:
             await self._server.hang_up(CLOSING_TIME)
-        if self._clock is not None:
-            self._clock.cancel()
-            await asyncio.wait([self._clock])
-            if not self._clock.cancelled():
-                self._clock.result()  # raises what stopped the clock
+        if self._clock is not None and not self._clock.cancelled():
+            self._clock.result()  # raises what stopped the clock
 
 
 async def _bound(host: str, port: int) -> socket.socket:

@@ -27,7 +27,7 @@ _DEFAULTS: Final[dict[MxDataType, bool | int | float | str]] = {
 }
 
 
-#: MXAccess's own numbers of the types that attributes have here.
+#: MXAccess's own numbers of data types.
 _NATIVE_TYPES: Final[dict[MxDataType, int]] = {
     MxDataType.BOOLEAN: 1,
     MxDataType.INTEGER: 2,

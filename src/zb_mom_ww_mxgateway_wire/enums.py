@@ -23,7 +23,8 @@ class OpenEnum(IntEnum):
         return self.name
 
     def __format__(self, spec: str) -> str:
-        return format(int(self), spec) if spec else self.name
+        """The name; the number for a spec with an integer's code, such as ``d`` or ``04x``."""
+        return format(int(self) if spec[-1:] in set("bcdoxXn") else self.name, spec)
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

@@ -313,3 +313,21 @@ def test_a_time_without_an_offset_is_refused(mxgw: Run) -> None:
     failed = mxgw("write", *handles, "--type", "time", "--value", "2026-01-01T00:00:00")
     assert failed.code == 2
     assert "ISO 8601 with an offset" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("handles", "values", "flag"),
+    [("a,b", "1,2", "--item-handles"), ("", "1", "--item-handles"), ("1,2", "1,x", "--values")],
+)
+def test_a_bulk_write_names_the_option_that_is_wrong(
+    mxgw: Run, handles: str, values: str, flag: str
+) -> None:
+    bulk = ["write-bulk", "--session-id", "s", "--server-handle", "1", "--type", "int32"]
+    failed = mxgw(*bulk, "--item-handles", handles, "--values", values)
+    assert failed.code == 2
+    assert flag in failed.err
+
+
+def test_a_stream_that_never_began_prints_no_empty_result(mxgw: Run) -> None:
+    failed = mxgw("stream-events", "--session-id", "s", "--endpoint", "localhost:1", "--json")
+    assert (failed.code, failed.out) == (3, "")

@@ -134,3 +134,19 @@ def test_the_simulator_takes_no_key_unasked_and_shows_none_from_the_environment(
             process.terminate()
         assert "topsecret" not in str(ready)
         assert ("apiKey" in ready) is shown
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
+def test_a_password_prompt_ends_on_ctrl_c(simulator: dict[str, str]) -> None:
+    import pty
+
+    arguments = ["authenticate-user", "--session-id", "s", "--server-handle", "1"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(sys.executable, [*MXGW, *arguments, "--user-name", "op", "--plaintext"])
+    shown = b""
+    while b"Password" not in shown:
+        shown += os.read(terminal, 1_024)
+    os.write(terminal, b"\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    os.close(terminal)

@@ -209,8 +209,8 @@ def test_the_command_line_prints_the_error_and_ends_with_1(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("wanted", ["two words", "class", "1st", ""])
+@pytest.mark.parametrize("wanted", ['"two words"', '"class"', '"1st"', '""', "5"])
 def test_a_rename_to_what_is_no_identifier_is_refused(load: Load, wanted: str) -> None:
     proto = f"{HEAD}message M {{ int32 x = 1; }}\n"
     with pytest.raises(CodegenError, match=r"'p\.M\.x' cannot be called"):
-        load(proto, f'[rename]\n"p.M.x" = "{wanted}"\n')
+        load(proto, f'[rename]\n"p.M.x" = {wanted}\n')

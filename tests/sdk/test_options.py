@@ -38,6 +38,10 @@ def test_an_endpoint_has_several_forms(
         ":5000",
         "ftp://a:1",
         "a:1/b",
+        "a:0",
+        "a:1#x",
+        "a:1?",
+        "a\n:1",
     ],
 )
 def test_an_endpoint_that_is_none_is_refused(endpoint: str) -> None:
@@ -86,7 +90,13 @@ def test_a_timeout_fits_into_grpcs_header(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://user:topsecret@localhost:1", "user:topsecret@a:1", "mxgw_id_topsecret"]
+    "endpoint",
+    [
+        "http://user:topsecret@localhost:1",
+        "user:topsecret@a:1",
+        "mxgw_id_topsecret",
+        "mxgw_id_a-topsecret",
+    ],
 )
 def test_secrets_in_an_endpoint_are_not_shown(endpoint: str) -> None:
     with pytest.raises(MxGatewayArgumentError) as caught:
@@ -94,8 +104,26 @@ def test_secrets_in_an_endpoint_are_not_shown(endpoint: str) -> None:
     assert "topsecret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("wrong", [{"endpoint": 5}, {"endpoint": "a:1", "api_key": b"topsecret"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"endpoint": 5},
+        {"endpoint": "a:1", "api_key": b"topsecret"},
+        {"endpoint": "a:1", "api_key": 0},
+    ],
+)
 def test_an_option_of_the_wrong_type_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(MxGatewayArgumentError, match="must be a str") as caught:
         ClientOptions(**wrong)
     assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, "10", [1]])
+def test_a_timeout_is_a_number(value: Any) -> None:
+    with pytest.raises(MxGatewayArgumentError, match="call_timeout"):
+        ClientOptions(endpoint="a:1", call_timeout=value)
+
+
+def test_a_short_key_is_not_taken_for_a_secret_in_texts() -> None:
+    options = ClientOptions(endpoint="a:1", api_key="in")
+    assert options.redacted("invalid session") == "invalid session"

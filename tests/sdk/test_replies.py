@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
+from grpclib.server import Server
 from grpclib.testing import ChannelFor
 
 from tests.sdk.fixed import KEY, FixedGateway
@@ -19,7 +20,9 @@ from zb_mom_ww_mxgateway import (
     ClientOptions,
     GatewayClient,
     MxAccessError,
+    MxCommand,
     MxCommandReply,
+    MxCommandRequest,
     MxGatewayArgumentError,
     MxGatewayAuthenticationError,
     MxGatewayCommandError,
@@ -27,9 +30,11 @@ from zb_mom_ww_mxgateway import (
     MxGatewayMalformedReplyError,
     MxGatewayProtocolError,
     MxGatewaySessionClosedError,
+    MxGatewaySessionError,
     MxGatewaySessionNotFoundError,
     MxGatewaySessionNotReadyError,
     MxGatewayTimeoutError,
+    MxGatewayTransportError,
     MxGatewayUnavailableError,
     MxGatewayWorkerError,
     MxStatusCategory,
@@ -252,3 +257,64 @@ async def test_a_command_timeout_that_cannot_be_is_refused(client: GatewayClient
 async def test_a_command_timeout_is_seconds_or_a_timedelta(client: GatewayClient) -> None:
     for limit in (1.5, timedelta(seconds=1.5)):
         assert (await client.open_session(command_timeout=limit)).session_id == "session-1"
+
+
+@pytest.mark.parametrize("code", [ProtocolStatusCode.TIMEOUT, ProtocolStatusCode.MXACCESS_FAILURE])
+async def test_a_key_inside_a_reply_does_not_come_into_the_error(
+    fixed: FixedGateway, session: Session, code: ProtocolStatusCode
+) -> None:
+    fixed.reply = MxCommandReply(
+        protocol_status=status(code, f"sent Bearer {KEY}"), diagnostic_message=f"again {KEY}"
+    )
+    with pytest.raises(MxGatewayError, match="<redacted>") as caught:
+        await session.ping()
+    assert "topsecret" not in str(caught.value)
+
+
+async def test_a_session_whose_protocol_is_refused_is_closed(
+    fixed: FixedGateway, client: GatewayClient
+) -> None:
+    fixed.opened.gateway_protocol_version = 2
+    with pytest.raises(MxGatewayProtocolError):
+        await client.open_session()
+    assert fixed.closed == ["session-1"]
+
+
+async def test_a_client_whose_close_is_cancelled_has_closed_its_connection(
+    fixed: FixedGateway,
+) -> None:
+    server = Server([fixed], codec=MessageCodec())
+    await server.start("127.0.0.1", 0)
+    assert server._server is not None
+    port = server._server.sockets[0].getsockname()[1]
+    client = await GatewayClient.connect(f"127.0.0.1:{port}", plaintext=True)
+    fixed.opening.clear()
+    opening = asyncio.create_task(client.open_session())
+    await asyncio.sleep(0.05)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.close()
+    with pytest.raises(MxGatewaySessionClosedError):
+        await client.open_session()
+    fixed.opening.set()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("code", [Status.NOT_FOUND, Status.FAILED_PRECONDITION])
+async def test_advice_about_a_session_is_given_only_where_there_is_one(
+    fixed: FixedGateway, client: GatewayClient, session: Session, code: Status
+) -> None:
+    fixed.refuse = GRPCError(code, "said so")
+    with pytest.raises(MxGatewaySessionError, match=r"open a new session|opened anew"):
+        await session.ping()
+    with pytest.raises(MxGatewayTransportError, match=r"said so$"):
+        await client.invoke_raw(MxCommandRequest())
+
+
+async def test_a_kind_beyond_32_bits_is_refused_by_name(session: Session) -> None:
+    with pytest.raises(MxGatewayArgumentError, match=r"MxCommand\.kind"):
+        await session.invoke(MxCommand(kind=2**40))  # type: ignore[arg-type]

@@ -264,3 +264,14 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(site):
     assert len(asyncio.all_tasks()) == tasks_before
     async with session.events() as events:  # the place of the one subscriber is free again
         await events.next()
+
+
+async def test_a_cancelled_close_closes_all_the_same() -> None:
+    before = asyncio.all_tasks()
+    gateway = SimulatedGateway()
+    await gateway.start()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.001):
+            await gateway.close()
+    await gateway.close()
+    assert asyncio.all_tasks() == before

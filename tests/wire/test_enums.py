@@ -131,3 +131,7 @@ def test_an_enum_prints_as_its_name_and_formats_as_a_number_when_asked() -> None
         "READY READY 005"
     )
     assert str(SessionState(99)) == "UNKNOWN_99"
+
+
+def test_an_enum_is_aligned_by_its_name() -> None:
+    assert f"[{SessionState.READY:>7}]" == "[  READY]"
