@@ -11,22 +11,25 @@ from . import ir
 from .build import build
 from .commands import with_commands
 from .conventions import read_conventions
-from .descriptors import compile_contract
+from .descriptors import Contract, compile_contract
 from .render import render
 
 
 def load_schema(proto_dir: Path) -> ir.Schema:
     """The schema of the contract in ``proto_dir``."""
-    conventions = read_conventions(proto_dir)
-    return with_commands(build(compile_contract(proto_dir), conventions), conventions)
+    return _load(proto_dir)[1]
 
 
 def render_contract(proto_dir: Path) -> tuple[str, dict[str, bytes]]:
     """The generated package's name, and its files by path."""
+    contract, schema = _load(proto_dir)
+    return schema.root, render(schema, contract.descriptor_set())
+
+
+def _load(proto_dir: Path) -> tuple[Contract, ir.Schema]:
     contract = compile_contract(proto_dir)
     conventions = read_conventions(proto_dir)
-    schema = with_commands(build(contract, conventions), conventions)
-    return schema.root, render(schema, contract.descriptor_set())
+    return contract, with_commands(build(contract, conventions), conventions)
 
 
 def write(files: Mapping[str, bytes], root: str, out: Path) -> list[str]:
