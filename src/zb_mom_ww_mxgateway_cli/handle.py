@@ -27,7 +27,7 @@ from zb_mom_ww_mxgateway_wire.fields import FieldInfo, fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
-from .output import OK, SOME_FAILED, emit, table
+from .output import OK, SOME_FAILED, emit
 from .readable import readable, show
 from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
 
@@ -282,10 +282,11 @@ def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
         show(reply, as_json=connection.as_json)
         return OK
     results: list[Message] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
-    if connection.as_json:
-        emit([result.to_dict(include_default_values=True) for result in results], as_json=True)
-    else:
-        table(readable(result) for result in results)
+    rows = [
+        result.to_dict(include_default_values=True) if connection.as_json else readable(result)
+        for result in results
+    ]
+    emit(rows, as_json=connection.as_json)
     return SOME_FAILED if any(_failed(result) for result in results) else OK
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import click
 
@@ -29,17 +29,15 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 
-def emit(value: Any, *, as_json: bool) -> None:
-    """Print a result: one line of JSON with sorted keys, or lines and tables for people."""
+def emit(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print a result: one line of JSON with sorted keys, or lines or a table for people."""
     if as_json:
         # ASCII alone: pipes on Windows seldom carry more.
         click.echo(json.dumps(value, sort_keys=True))
     elif isinstance(value, Mapping):
-        _lines(cast("Mapping[str, Any]", value))
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        table(cast("Sequence[Mapping[str, Any]]", value))
+        _lines(value)
     else:
-        click.echo(_cell(value))
+        table(value)
 
 
 def _lines(value: Mapping[str, Any]) -> None:
@@ -48,9 +46,8 @@ def _lines(value: Mapping[str, Any]) -> None:
             click.echo(f"{key}: {_cell(item)}")
 
 
-def table(rows: Iterable[Mapping[str, Any]]) -> None:
+def table(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows under the columns in which any of them has something."""
-    rows = list(rows)
     columns = list(dict.fromkeys(key for row in rows for key, item in row.items() if item != ""))
     cells = [[_cell(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
