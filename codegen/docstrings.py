@@ -23,7 +23,10 @@ def docstring(text: str, indent: int = 4) -> str:
         escaped[-1] = f'{escaped[-1][:-1]}\\"'
     body = ("\n" + " " * indent).join(escaped)
     body = "\n".join(line.rstrip() for line in body.split("\n"))
-    return f'"""{body}\n{" " * indent}"""' if len(escaped) > 1 else f'"""{body}"""'
+    one_line = f'"""{body}"""'
+    if len(escaped) == 1 and indent + len(one_line) <= _WIDTH:
+        return one_line
+    return f'"""{body}\n{" " * indent}"""'
 
 
 def _escaped(line: str) -> str:

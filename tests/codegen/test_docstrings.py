@@ -117,3 +117,11 @@ def test_deprecation_is_in_the_docstring() -> None:
     assert messages["Old", ""] == messages["Old", "text"] == "Deprecated."
     assert enums["Older", ""] == enums["Older", "UNSPECIFIED"] == "Deprecated."
     assert services["OldestStub", "call"] == "Do not call.\n\nDeprecated."
+
+
+@pytest.mark.parametrize("length", range(81, 101, 2))
+def test_a_single_line_leaves_room_for_the_quotes_behind_it(length: int) -> None:
+    for indent in (4, 8):
+        text = " ".join("a" * (length // 2 + 1))
+        lines = docstring(text, indent).splitlines()
+        assert max(map(len, [" " * indent + lines[0], *lines[1:]])) <= 100

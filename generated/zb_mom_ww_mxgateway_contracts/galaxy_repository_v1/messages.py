@@ -76,7 +76,8 @@ class DiscoverHierarchyRequest(OneofMessage):
     """
 
     template_chain_contains: list[str] = field(8, "string", repeated=True)
-    """Keeps only objects with a template whose name contains one of these texts; empty keeps all."""
+    """Keeps only objects with a template whose name contains one of these texts; empty keeps all.
+    """
 
     tag_name_glob: str = field(9, "string")
     """Keeps only objects whose whole tag name matches this pattern, in any case; * stands for any
@@ -116,7 +117,8 @@ class DiscoverHierarchyReply(Message):
     """Lists the objects of this page."""
 
     next_page_token: str = field(2, "string")
-    """Continues the listing; empty on the last page. It is opaque and void after the next deploy."""
+    """Continues the listing; empty on the last page. It is opaque and void after the next deploy.
+    """
 
     total_object_count: int = field(3, "int32")
     """Counts the objects on all pages, after filtering."""
@@ -188,7 +190,8 @@ class BrowseChildrenRequest(OneofMessage):
     """
 
     template_chain_contains: list[str] = field(7, "string", repeated=True)
-    """Keeps only objects with a template whose name contains one of these texts; empty keeps all."""
+    """Keeps only objects with a template whose name contains one of these texts; empty keeps all.
+    """
 
     tag_name_glob: str = field(8, "string")
     """Keeps only objects whose whole tag name matches this pattern, in any case; * stands for any
@@ -228,7 +231,8 @@ class BrowseChildrenReply(Message):
     """Lists the children of this page, areas first, then by name in any case."""
 
     next_page_token: str = field(2, "string")
-    """Continues the listing; empty on the last page. It is opaque and void after the next deploy."""
+    """Continues the listing; empty on the last page. It is opaque and void after the next deploy.
+    """
 
     total_child_count: int = field(3, "int32")
     """Counts the children on all pages, after filtering."""

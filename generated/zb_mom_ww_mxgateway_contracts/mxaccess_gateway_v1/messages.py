@@ -627,7 +627,8 @@ class WriteSecuredCommand(Message):
     """Identifies the item, which must be advised and resolved."""
 
     current_user_id: int = field(3, "int32")
-    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle."""
+    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle.
+    """
 
     verifier_user_id: int = field(4, "int32")
     """Identifies the user who confirms the write. SecuredWrite accepts the writing user here;
@@ -651,7 +652,8 @@ class WriteSecured2Command(Message):
     """Identifies the item, which must be advised and resolved."""
 
     current_user_id: int = field(3, "int32")
-    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle."""
+    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle.
+    """
 
     verifier_user_id: int = field(4, "int32")
     """Identifies the user who confirms the write. SecuredWrite accepts the writing user here;
@@ -808,7 +810,8 @@ class AlarmSubtagTarget(Message):
     """Names the boolean sub-attribute that is true while the alarm is active, usually InAlarm."""
 
     acked_subtag: str = field(4, "string")
-    """Names the boolean sub-attribute that is true once the alarm is acknowledged, usually Acked."""
+    """Names the boolean sub-attribute that is true once the alarm is acknowledged, usually Acked.
+    """
 
     ack_comment_subtag: str = field(5, "string")
     """Names the string sub-attribute whose writing acknowledges the alarm, usually AckMsg."""
@@ -971,7 +974,8 @@ class WriteSecuredBulkEntry(Message):
     """Identifies the item, which must be advised and resolved."""
 
     current_user_id: int = field(2, "int32")
-    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle."""
+    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle.
+    """
 
     verifier_user_id: int = field(3, "int32")
     """Identifies the user who confirms the write. SecuredWrite accepts the writing user here;
@@ -1005,7 +1009,8 @@ class WriteSecured2BulkEntry(Message):
     """Identifies the item, which must be advised and resolved."""
 
     current_user_id: int = field(2, "int32")
-    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle."""
+    """Identifies the user who writes, as returned by AuthenticateUser for the same server handle.
+    """
 
     verifier_user_id: int = field(3, "int32")
     """Identifies the user who confirms the write. SecuredWrite accepts the writing user here;
@@ -1092,7 +1097,8 @@ class MxCommandReply(OneofMessage):
     """Repeats the kind of the command."""
 
     protocol_status: ProtocolStatus | None = field(4, "message", lambda: ProtocolStatus)
-    """Tells whether the command was carried out; MXACCESS_FAILURE means that MXAccess refused it."""
+    """Tells whether the command was carried out; MXACCESS_FAILURE means that MXAccess refused it.
+    """
 
     hresult: int | None = field(5, "int32", optional=True)
     """Gives the signed COM HRESULT of the MXAccess call; negative means failure, unset that there
@@ -1416,7 +1422,8 @@ class BulkWriteResult(Message):
     """Is true when this write was accepted, whatever became of the others."""
 
     hresult: int | None = field(4, "int32", optional=True)
-    """Gives the signed COM HRESULT of this write; negative means failure, unset that there is none."""
+    """Gives the signed COM HRESULT of this write; negative means failure, unset that there is none.
+    """
 
     statuses: list[MxStatusProxy] = field(5, "message", lambda: MxStatusProxy, repeated=True)
     """Lists the MXAccess statuses of this write, in the order received."""
@@ -1447,7 +1454,8 @@ class BulkReadResult(Message):
     """Identifies the item when was_cached is true; otherwise the item is already removed again."""
 
     was_successful: bool = field(4, "bool")
-    """Is true when a data change was read; its statuses and quality still decide about the value."""
+    """Is true when a data change was read; its statuses and quality still decide about the value.
+    """
 
     was_cached: bool = field(5, "bool")
     """Is true when the tag was advised already and its last data change was returned."""
