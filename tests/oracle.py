@@ -7,8 +7,7 @@ from typing import Any
 
 from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import DecodeError as GoogleDecodeError
-from google.protobuf.message import Message as GoogleMessage
+from google.protobuf.message import DecodeError as GoogleDecodeError, Message as GoogleMessage
 from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import strategies as st
 

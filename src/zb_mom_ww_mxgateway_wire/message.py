@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sized
-from dataclasses import field as dataclass_field
-from dataclasses import replace
+from dataclasses import field as dataclass_field, replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 import betterproto
@@ -110,6 +109,9 @@ class Message(_Base):
     __proto_name__: ClassVar[str]
     _encode: ClassVar[Callable[[Any], bytes]]
     _decode: ClassVar[Decoder[Any]]
+
+    #: pytest takes classes for tests by their names, and a message may be called TestSomething.
+    __test__ = False
 
     #: Fields that this version of the contract does not know, as received; they are sent again.
     unknown_fields: bytes | bytearray = b""

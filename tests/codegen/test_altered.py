@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from codegen.generate import render_contract, write
 from tests.contracts import PROTO, Contract, generate, real

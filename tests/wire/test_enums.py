@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.internal import enum_type_wrapper
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.contracts import Contract, fragments, real
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import SessionState

@@ -8,8 +8,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.contracts import PROTO, Pair, all_pairs, fragments, real
 from tests.oracle import encoded, google_messages

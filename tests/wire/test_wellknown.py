@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf import duration_pb2, field_mask_pb2, json_format, timestamp_pb2
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.contracts import fragments
 from zb_mom_ww_mxgateway_wire.codec import DecodeError, EncodeError
