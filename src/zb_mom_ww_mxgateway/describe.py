@@ -48,4 +48,18 @@ def describe_request(path: str, request: Message) -> str:
     where = f" in {session_id}" if session_id else ""
     if isinstance(request, MxCommandRequest) and request.command is not None:
         return describe_command(request.command) + where
-    return path.rpartition("/")[2] + where
+    told = [
+        f"{name}={getattr(request, name)!r}"
+        for name, info in fields_of(type(request)).items()
+        if name not in _UNTOLD
+        and not (info.repeated or info.redact or info.proto_type == "message")
+        and request.is_set(name)
+    ]
+    about = f"({', '.join(told)})" if told else ""
+    return path.rpartition("/")[2] + about + where
+
+
+#: Fields of requests that do not say what is asked for, or are for others than the reader.
+_UNTOLD: Final = frozenset(
+    {"session_id", "client_correlation_id", "page_size", "page_token", "comment", "operator_user"}
+)

@@ -1,14 +1,17 @@
-"""The exception tree, and the one place where failures of gRPC, gateway and MXAccess become it.
+"""The exception tree, and the checks that turn what a reply or an event says into it.
 
 MxGatewayError
 ├── MxGatewayArgumentError (ValueError)     the caller's input, refused here or by the gateway
 │   └── MxGatewayValueError                 a value that MXAccess cannot carry
 ├── MxGatewayTransportError                 the call did not go through; has a gRPC status
 │   ├── MxGatewayUnavailableError           nobody there, or the connection was lost
+│   ├── MxGatewayCertificateError           somebody is there, and is not who it should be
 │   ├── MxGatewayTimeoutError (TimeoutError)
 │   ├── MxGatewayAuthenticationError        the API key
 │   ├── MxGatewayAuthorizationError         the API key's scopes
-│   └── MxGatewayResourceExhaustedError     a limit of the gateway
+│   ├── MxGatewayNotFoundError              an alarm, an object, a page: not the session
+│   ├── MxGatewayResourceExhaustedError     a limit of the gateway, or of this client
+│   └── MxGatewayUnimplementedError         a call that this gateway does not have
 ├── MxGatewayProtocolError                  the other side does not keep the contract
 │   └── MxGatewayMalformedReplyError
 ├── MxGatewaySessionError                   the session, not the command
@@ -16,31 +19,52 @@ MxGatewayError
 │   ├── MxGatewaySessionNotReadyError
 │   └── MxGatewaySessionClosedError
 ├── MxGatewayWorkerError                    the session's worker process
+├── MxGatewayGalaxyChangedError             a deploy came between two pages of a listing
 └── MxGatewayCommandError                   the gateway answered: the command failed
     └── MxAccessError                       MXAccess refused it; has hresult and statuses
+        └── MxAccessWriteError              MXAccess took a write, and then failed with it
 
 Texts say what was attempted, on what, and what to do. They never hold an API key, a password or a
-value that was written.
+value that was written. What gRPC says becomes one of these in grpc_errors.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from grpclib.const import Status
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    AcknowledgeAlarmReply,
     MxCommandReply,
-    MxStatusCategory,
+    MxEvent,
     MxStatusProxy,
     ProtocolStatus,
     ProtocolStatusCode,
 )
 
+from .statuses import (
+    describe_hresult as describe_hresult,
+    describe_status as describe_status,
+    hresult_hex,
+    is_failure as is_failure,
+)
+
 
 class MxGatewayError(Exception):
     """The base of everything that the SDK raises on its own."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The usual way calls the class with args alone, and several have keywords of their own.
+        return _blank, (type(self), self.args), self.__dict__
+
+
+def _blank(kind: type[MxGatewayError], args: tuple[object, ...]) -> MxGatewayError:
+    """An exception with its text and without its attributes, which copy and pickle then set."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class MxGatewayArgumentError(MxGatewayError, ValueError):
@@ -52,20 +76,37 @@ class MxGatewayValueError(MxGatewayArgumentError):
 
 
 class MxGatewayTransportError(MxGatewayError):
-    """A call that did not go through. ``status`` is the gRPC status, such as ``UNAVAILABLE``."""
+    """A call that did not go through. ``status`` is the gRPC status, such as ``UNAVAILABLE``.
 
-    def __init__(self, text: str, *, status: Status = Status.UNKNOWN) -> None:
+    ``transient`` says whether the same call may succeed when tried again later; None leaves that
+    to the status.
+    """
+
+    def __init__(
+        self, text: str, *, status: Status = Status.UNKNOWN, transient: bool | None = None
+    ) -> None:
         super().__init__(text)
         self.status = status
+        self._transient = transient
 
     @property
     def transient(self) -> bool:
         """Whether trying the same call again later may succeed."""
-        return self.status in _TRANSIENT
+        return self.status in _TRANSIENT if self._transient is None else self._transient
 
 
 class MxGatewayUnavailableError(MxGatewayTransportError):
     """Nobody answers at the endpoint, or the connection was lost during the call."""
+
+
+class MxGatewayCertificateError(MxGatewayTransportError):
+    """The certificate is not accepted: authority, name, date, or another than was pinned.
+
+    Nothing but the TLS handshake was sent. It never goes away by itself, so it is not transient.
+    """
+
+    def __init__(self, text: str, *, status: Status = Status.UNAVAILABLE) -> None:
+        super().__init__(text, status=status, transient=False)
 
 
 class MxGatewayTimeoutError(MxGatewayTransportError, TimeoutError):
@@ -77,15 +118,23 @@ class MxGatewayAuthenticationError(MxGatewayTransportError):
 
 
 class MxGatewayAuthorizationError(MxGatewayTransportError):
-    """The API key lacks a scope that the call needs."""
+    """The API key lacks a scope that the call needs, or the tag is outside of what it may touch."""
+
+
+class MxGatewayNotFoundError(MxGatewayTransportError):
+    """The gateway does not know what the call names: an alarm, an object of the galaxy."""
 
 
 class MxGatewayResourceExhaustedError(MxGatewayTransportError):
-    """A limit of the gateway: sessions, pending commands, message size or event queue."""
+    """A limit: sessions, pending commands, event queue, or the length of a message."""
+
+
+class MxGatewayUnimplementedError(MxGatewayTransportError):
+    """The gateway does not have this call: it is older than the SDK, or is no gateway."""
 
 
 class MxGatewayProtocolError(MxGatewayError):
-    """The other side does not keep the contract."""
+    """The other side does not keep the contract, or does not speak gRPC at all."""
 
 
 class MxGatewayMalformedReplyError(MxGatewayProtocolError):
@@ -112,14 +161,24 @@ class MxGatewaySessionClosedError(MxGatewaySessionError):
     """The session or its client was closed on this side."""
 
 
+class MxGatewayGalaxyChangedError(MxGatewayError):
+    """The galaxy was deployed while its objects were listed. Listing anew shows it as it is now."""
+
+
 class MxGatewayWorkerError(MxGatewayError):
     """The session's worker process is gone or did not answer."""
 
 
 class MxGatewayCommandError(MxGatewayError):
-    """A command that the gateway answered with a failure. ``reply`` is the raw answer."""
+    """Something that the gateway took, and answered with a failure.
 
-    def __init__(self, text: str, *, reply: MxCommandReply) -> None:
+    ``reply`` is the raw answer to a command or to the acknowledgement of an alarm; None for other
+    calls, and where the failure came as an event.
+    """
+
+    def __init__(
+        self, text: str, *, reply: MxCommandReply | AcknowledgeAlarmReply | None = None
+    ) -> None:
         super().__init__(text)
         self.reply = reply
 
@@ -130,136 +189,63 @@ class MxAccessError(MxGatewayCommandError):
     @property
     def hresult(self) -> int | None:
         """The COM HRESULT, signed 32 bits; None where the gateway gave none."""
-        return self.reply.hresult
+        return None if self.reply is None else self.reply.hresult
 
     @property
     def hresult_hex(self) -> str:
         """The HRESULT as documents spell it, such as ``0x80070057``; empty where there is none."""
-        return "" if self.hresult is None else f"0x{self.hresult & 0xFFFF_FFFF:08X}"
+        return "" if self.hresult is None else hresult_hex(self.hresult)
 
     @property
     def statuses(self) -> Sequence[MxStatusProxy]:
         """The statuses of MXAccess, in its order."""
-        return self.reply.statuses
+        return () if self.reply is None else _statuses_of(self.reply)
+
+
+class MxAccessWriteError(MxAccessError):
+    """A write whose failure came as an event, most often its OnWriteComplete.
+
+    ``event`` is that event; ``hresult`` and ``statuses`` are the event's. There is no ``reply``.
+    """
+
+    def __init__(self, text: str, *, event: MxEvent) -> None:
+        super().__init__(text)
+        self.event = event
+
+    @property
+    def hresult(self) -> int | None:
+        """The event's HRESULT, signed 32 bits; None where there is none."""
+        return self.event.hresult
+
+    @property
+    def statuses(self) -> Sequence[MxStatusProxy]:
+        """The event's statuses, in MXAccess's order."""
+        return self.event.statuses
 
 
 #: Takes secrets out of a text.
 Redact: TypeAlias = Callable[[str], str]
 
+#: gRPC statuses that go away by themselves.
 _TRANSIENT: Final = frozenset(
     {Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.RESOURCE_EXHAUSTED, Status.ABORTED}
 )
 
-#: Detail codes of MXSTATUS in words (facts of MXAccess).
-DETAILS: Final[Mapping[int, str]] = {
-    1: "request timed out",
-    2: "platform communication error",
-    3: "invalid platform id",
-    4: "invalid engine id",
-    5: "engine communication error",
-    6: "invalid reference",
-    7: "no galaxy repository",
-    8: "invalid object id",
-    1003: "array access",
-    1012: "secured write required",
-    1013: "verified write required",
+#: What to do about details of a status.
+_HINTS: Final[Mapping[int, str]] = {
+    6: "check the reference for a misspelling and that its object is deployed",
+    1003: "name the whole array as Attribute[] or one element as Attribute[1]",
+    1012: "write it with write_secured and the id of an authenticated user",
+    1013: "write it with write_secured and two users, the second of whom verifies",
 }
 
-#: Categories whose values may be used; an unset one with success 0 is no failure either.
-_USABLE: Final = frozenset(
-    {
-        MxStatusCategory.UNSPECIFIED,
-        MxStatusCategory.OK,
-        MxStatusCategory.PENDING,
-        MxStatusCategory.WARNING,
-    }
-)
+#: What to do about a session, where gRPC or the gateway's protocol says the same of it.
+OPEN_ANEW: Final = "; open a new session"
+NOT_READY: Final = "; one that is starting gets ready by itself, any other has to be opened anew"
 
-
-def is_failure(status: MxStatusProxy) -> bool:
-    """Whether a status says that something failed: by its category, never by ``success`` alone."""
-    return status.category not in _USABLE
-
-
-def describe_status(status: MxStatusProxy) -> str:
-    """One status in words, such as ``CONFIGURATION_ERROR, detail 6 (invalid reference)``."""
-    words = DETAILS.get(status.detail, "")
-    parts = [
-        status.category.name,
-        f"detail {status.detail}" + (f" ({words})" if words else "") if status.detail else "",
-        status.diagnostic_text,
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def describe_hresult(hresult: int) -> str:
-    """An HRESULT signed and in hex, with words where they are known."""
-    words = _HRESULTS.get(hresult & 0xFFFF_FFFF, "")
-    return f"HRESULT 0x{hresult & 0xFFFF_FFFF:08X} ({hresult}{', ' + words if words else ''})"
-
-
-_HRESULTS: Final[Mapping[int, str]] = {
-    0x80070057: "invalid argument, often a server or item handle that this session has not",
-    0x80004021: "no user was authenticated on this server handle for a secured write",
-}
-
-
-def from_grpc(
-    status: Status, message: str, *, attempted: str, session_id: str = "", has_key: bool = True
-) -> MxGatewayError:
-    """The exception for a call that ended with a gRPC status other than OK.
-
-    ``session_id`` is that of the request: only where there is one can it be the session that was
-    not found or not ready. ``has_key`` says whether an API key was sent.
-    """
-    kind, hint = _BY_STATUS.get(status, (MxGatewayTransportError, ""))
-    if status is Status.UNAUTHENTICATED and not has_key:
-        hint = "; no API key was given, and this gateway asks for one"
-    text = f"{attempted} ended with {status.name}{': ' + message if message else ''}"
-    if status in _ABOUT_SESSIONS and not session_id:
-        return MxGatewayTransportError(text, status=status)
-    text += hint
-    if issubclass(kind, MxGatewayTransportError):
-        return kind(text, status=status)
-    if issubclass(kind, MxGatewaySessionError):
-        return kind(text, session_id=session_id)
-    return kind(text)
-
-
-#: Statuses that are about the session where a request names one, and not otherwise.
-_ABOUT_SESSIONS: Final = frozenset(
-    {Status.NOT_FOUND, Status.FAILED_PRECONDITION, Status.ALREADY_EXISTS}
-)
-
-#: The exception for each status, and what to do about it.
-_BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
-    Status.UNAVAILABLE: (
-        MxGatewayUnavailableError,
-        "; check that the gateway runs there and try again",
-    ),
-    Status.DEADLINE_EXCEEDED: (
-        MxGatewayTimeoutError,
-        "; allow more time, and check the session's state before reusing handles",
-    ),
-    Status.UNAUTHENTICATED: (MxGatewayAuthenticationError, "; check the API key"),
-    Status.PERMISSION_DENIED: (
-        MxGatewayAuthorizationError,
-        "; ask for an API key with that scope",
-    ),
-    Status.RESOURCE_EXHAUSTED: (
-        MxGatewayResourceExhaustedError,
-        "; send less at once, or try later",
-    ),
-    Status.INVALID_ARGUMENT: (MxGatewayArgumentError, ""),
-    Status.ALREADY_EXISTS: (
-        MxGatewayTransportError,
-        "; a session has one event stream: end the other first",
-    ),
-    Status.NOT_FOUND: (MxGatewaySessionNotFoundError, "; open a new session"),
-    Status.FAILED_PRECONDITION: (
-        MxGatewaySessionNotReadyError,
-        "; one that is starting gets ready by itself, any other has to be opened anew",
-    ),
+_STATUS_HINTS: Final[Mapping[ProtocolStatusCode, str]] = {
+    ProtocolStatusCode.INVALID_REQUEST: "; this gateway does not take that command, or not so",
+    ProtocolStatusCode.CANCELED: "; it was given up at the gateway, and may have taken effect",
 }
 
 
@@ -273,11 +259,26 @@ def check_protocol(
     status = reply.protocol_status or ProtocolStatus(code=ProtocolStatusCode.OK)
     if status.code == ProtocolStatusCode.MXACCESS_FAILURE:
         if mxaccess:
-            raise _mxaccess_error(reply, attempted, redact)
+            raise MxAccessError(_refused(reply, attempted, redact), reply=reply)
         return
     check_status(status, attempted=attempted, session_id=session_id, reply=reply, redact=redact)
-    if mxaccess and _failed(reply):
-        raise _mxaccess_error(reply, attempted, redact)
+    if mxaccess and has_failed(reply):
+        raise MxAccessError(_refused(reply, attempted, redact), reply=reply)
+
+
+def check_acknowledge(reply: AcknowledgeAlarmReply, *, attempted: str, redact: Redact) -> None:
+    """Raise what the reply to an acknowledgement stands for, MXAccess's failures included."""
+    status = reply.protocol_status
+    refused = status is not None and status.code == ProtocolStatusCode.MXACCESS_FAILURE
+    if not refused:
+        check_status(status, attempted=attempted, reply=reply, redact=redact)
+    if refused or has_failed(reply):
+        raise MxAccessError(_refused(reply, attempted, redact), reply=reply)
+
+
+def write_error(event: MxEvent, text: str, *, redact: Redact) -> MxAccessWriteError:
+    """The error for a write that ``event`` says has failed: ``text``, and what the event says."""
+    return MxAccessWriteError(f"{text}: {_said(event, redact)}{_hint(event)}", event=event)
 
 
 def check_status(
@@ -285,7 +286,7 @@ def check_status(
     *,
     attempted: str,
     session_id: str = "",
-    reply: MxCommandReply | None = None,
+    reply: MxCommandReply | AcknowledgeAlarmReply | None = None,
     redact: Redact,
 ) -> None:
     """Raise what a protocol status stands for; OK and unset are silent."""
@@ -295,14 +296,11 @@ def check_status(
     said = f": {redact(status.message)}" if status.message else ""
     text = f"{attempted} failed with {code.name}{said}"
     if code == ProtocolStatusCode.SESSION_NOT_FOUND:
-        raise MxGatewaySessionNotFoundError(f"{text}; open a new session", session_id=session_id)
+        raise MxGatewaySessionNotFoundError(text + OPEN_ANEW, session_id=session_id)
     if code == ProtocolStatusCode.SESSION_NOT_READY:
-        raise MxGatewaySessionNotReadyError(
-            f"{text}; one that is starting gets ready by itself, any other has to be opened anew",
-            session_id=session_id,
-        )
+        raise MxGatewaySessionNotReadyError(text + NOT_READY, session_id=session_id)
     if code == ProtocolStatusCode.WORKER_UNAVAILABLE:
-        raise MxGatewayWorkerError(f"{text}; open a new session")
+        raise MxGatewayWorkerError(text + OPEN_ANEW)
     if code == ProtocolStatusCode.TIMEOUT:
         raise MxGatewayTimeoutError(
             f"{text}; check the session's state before reusing handles",
@@ -310,20 +308,37 @@ def check_status(
         )
     if code == ProtocolStatusCode.PROTOCOL_VIOLATION:
         raise MxGatewayProtocolError(f"{text}; compare the versions of client and gateway")
-    if reply is not None:
-        raise MxGatewayCommandError(text, reply=reply)
-    raise MxGatewayProtocolError(text)
+    raise MxGatewayCommandError(text + _STATUS_HINTS.get(code, ""), reply=reply)
 
 
-def _failed(reply: MxCommandReply) -> bool:
-    return (reply.hresult or 0) < 0 or any(is_failure(status) for status in reply.statuses)
+def _statuses_of(answer: MxCommandReply | AcknowledgeAlarmReply | MxEvent) -> list[MxStatusProxy]:
+    if isinstance(answer, AcknowledgeAlarmReply):
+        return [] if answer.status is None else [answer.status]
+    return list(answer.statuses)
 
 
-def _mxaccess_error(reply: MxCommandReply, attempted: str, redact: Redact) -> MxAccessError:
-    said = [describe_hresult(reply.hresult)] if reply.hresult else []
-    said += [describe_status(status) for status in reply.statuses if is_failure(status)]
+def has_failed(answer: MxCommandReply | AcknowledgeAlarmReply | MxEvent) -> bool:
+    """Whether MXAccess failed: a negative HRESULT, or a status whose category says so."""
+    return (answer.hresult or 0) < 0 or any(map(is_failure, _statuses_of(answer)))
+
+
+def _refused(reply: MxCommandReply | AcknowledgeAlarmReply, attempted: str, redact: Redact) -> str:
     status = reply.protocol_status or ProtocolStatus()
-    for text in (reply.diagnostic_message, status.message):
+    said = _said(reply, redact, reply.diagnostic_message, status.message)
+    return f"{attempted} failed in MXAccess: {said}{_hint(reply)}"
+
+
+def _said(
+    answer: MxCommandReply | AcknowledgeAlarmReply | MxEvent, redact: Redact, *texts: str
+) -> str:
+    said = [describe_hresult(answer.hresult)] if answer.hresult else []
+    said += [describe_status(status) for status in _statuses_of(answer) if is_failure(status)]
+    for text in texts:
         if text and not any(text in part for part in said):
             said.append(text)
-    return MxAccessError(f"{attempted} failed in MXAccess: {redact('; '.join(said))}", reply=reply)
+    return redact("; ".join(said)) or "it does not say why"
+
+
+def _hint(answer: MxCommandReply | AcknowledgeAlarmReply | MxEvent) -> str:
+    details = dict.fromkeys(s.detail for s in _statuses_of(answer) if is_failure(s))
+    return "".join(f"; {_HINTS[detail]}" for detail in details if detail in _HINTS)

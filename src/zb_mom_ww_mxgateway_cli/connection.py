@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
+from zb_mom_ww_mxgateway import ClientOptions, ConnectOptions, GatewayClient
 
 from .output import TERMINATED
 from .values import Seconds
@@ -108,14 +108,15 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
     ) -> int:
         if plaintext and tls:
             raise click.UsageError("--plaintext and --tls exclude each other")
-        options = ClientOptions(
-            endpoint=endpoint,
-            api_key=api_key_from(api_key, api_key_env, default=API_KEY_VARIABLE),
-            plaintext=plaintext,
-            ca_file=ca_file,
-            server_name_override=server_name_override,
-            **({} if timeout is None else {"call_timeout": timeout}),
-        )
+        given: ConnectOptions = {
+            "api_key": api_key_from(api_key, api_key_env, default=API_KEY_VARIABLE),
+            "plaintext": plaintext,
+            "ca_file": ca_file,
+            "server_name_override": server_name_override,
+        }
+        if timeout is not None:
+            given["call_timeout"] = timeout
+        options = ClientOptions(endpoint=endpoint, **given)
         connection = Connection(options, timeout, as_json)
         return run_async(command(connection, **arguments))
 

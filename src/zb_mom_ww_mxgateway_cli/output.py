@@ -13,6 +13,7 @@ from zb_mom_ww_mxgateway import (
     MxGatewayArgumentError,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
+    MxGatewayCertificateError,
     MxGatewayError,
     MxGatewayTimeoutError,
     MxGatewayUnavailableError,
@@ -96,6 +97,7 @@ def exit_code(error: BaseException) -> int:
 
 _EXIT_CODES: Final[Sequence[tuple[type[BaseException], int]]] = (
     (MxGatewayUnavailableError, UNREACHABLE),
+    (MxGatewayCertificateError, UNREACHABLE),
     (MxGatewayAuthenticationError, DENIED),
     (MxGatewayAuthorizationError, DENIED),
     (MxGatewayTimeoutError, TIMED_OUT),

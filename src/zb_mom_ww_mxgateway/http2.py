@@ -1,0 +1,335 @@
+"""grpclib's connection with our limits: the one file that reaches below its public classes.
+
+From the outside in: a ``GatewayConnection`` makes a ``_Protocol`` for each connection and a
+``_Call`` for each call. What each class changes is in its docstring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable
+from importlib.metadata import version
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+
+from grpclib.client import Channel, Handler, Stream
+from grpclib.config import Configuration
+from grpclib.const import Cardinality
+from grpclib.exceptions import StreamTerminatedError
+from grpclib.metadata import Deadline
+from grpclib.protocol import Connection, EventsProcessor, H2Protocol, Stream as Http2Stream
+from grpclib.utils import DeadlineWrapper, Wrapper
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import Event
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes
+
+from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
+
+from .options import ClientOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+#: How grpclib's reasons for the end of a call begin, and ours.
+GOAWAY: Final = "Received GOAWAY"
+RESET: Final = "Stream reset"
+VIOLATION: Final = "Protocol error"
+NO_ANSWER: Final = "No answer to a ping"
+NO_WORD: Final = "Closed without a word"
+
+#: The longest wait for the answer to a ping, in seconds.
+_PATIENCE: Final = 20.0
+#: A frame begins with three bytes of length and one of type; the first one has to be SETTINGS.
+_TYPE_ENDS: Final = 4
+_SETTINGS: Final = 4
+_USER_AGENT: Final = f"zb-mom-ww-mxgateway-python/{version('zb-mom-ww-mxgateway')}"
+
+_Sent = TypeVar("_Sent")
+_Received = TypeVar("_Received")
+
+
+class ConnectTimeoutError(Exception):
+    """No connection within ``connect_timeout``; grpclib has no such limit."""
+
+
+class MessageTooLongError(Exception):
+    """A message whose length prefix is over the limit. Its body was not waited for."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"a message of {size:,} bytes")
+        self.size = size
+
+
+class _Stream(Http2Stream):
+    """Refuses long messages by their prefix, names our user agent, waits for no lost trailers."""
+
+    connection: _Connection  # which makes it
+
+    async def recv_data(self, size: int) -> bytes:
+        if size > self.connection.options.max_receive_bytes:
+            raise MessageTooLongError(size)
+        return await super().recv_data(size)
+
+    async def send_request(
+        self,
+        headers: list[tuple[str, str]],
+        end_stream: bool = False,
+        *,
+        _processor: EventsProcessor,
+    ) -> Callable[[], None]:
+        own = self.connection.options.user_agent
+        agent = f"{own} {_USER_AGENT}" if own else _USER_AGENT
+        headers = [(name, agent if name == "user-agent" else value) for name, value in headers]
+        return await super().send_request(headers, end_stream, _processor=_processor)
+
+    def __ended__(self) -> None:
+        super().__ended__()
+        if self.trailers is None and "grpc-status" not in dict(self.headers or ()):
+            # grpclib would wait for them for ever; so it says what is missing.
+            self.trailers = []
+            self.trailers_received.set()
+
+    def __terminated__(self, reason: str) -> None:
+        if self.wrapper is not None:
+            self.wrapper.cancel(self.connection.lost or StreamTerminatedError(reason))
+
+
+class _Connection(Connection):
+    """Makes our streams, and remembers the TLS alert that it was lost with."""
+
+    lost: ssl.SSLError | None = None
+
+    def __init__(
+        self, connection: H2Connection, transport: asyncio.Transport, options: ClientOptions
+    ) -> None:
+        super().__init__(connection, transport, config=Configuration().__for_client__())
+        self.options = options
+
+    def create_stream(
+        self, *, stream_id: int | None = None, wrapper: Wrapper | None = None
+    ) -> Http2Stream:
+        return _Stream(
+            self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper
+        )
+
+    def ping(self) -> None:
+        """Send a ping, which any HTTP/2 peer has to answer."""
+        self._connection.ping(struct.pack("!Q", time.monotonic_ns()))
+        self.flush()
+
+
+class _Processor(EventsProcessor):
+    """Ignores frames it does not know, as HTTP/2 wants it; grpclib ends the connection."""
+
+    def process(self, event: Event) -> None:
+        if type(event) in getattr(self, "processors", ()):
+            super().process(event)
+
+
+class _Protocol(H2Protocol):
+    """One connection: with pings that find a dead link, and with reasons for its end.
+
+    grpclib has pings too, but after two without calls in between it sends no more, so that a
+    stream of events is never found dead; and it closes where only an abort ends a dead link.
+    """
+
+    def __init__(
+        self, config: Configuration, h2_config: H2Configuration, options: ClientOptions
+    ) -> None:
+        super().__init__(Handler(), config, h2_config)
+        self._options = options
+        self._beat: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._beginning = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        both_ways = cast("asyncio.Transport", transport)  # the base class says so, and no more
+        h2 = H2Connection(config=self.h2_config)
+        h2.initiate_connection()
+        window = self.config.http2_connection_window_size
+        h2.increment_flow_control_window(window - h2.local_settings.initial_window_size)
+        h2.update_settings(
+            {
+                SettingCodes.INITIAL_WINDOW_SIZE: self.config.http2_stream_window_size,
+                SettingCodes.ENABLE_PUSH: 0,
+            }
+        )
+        self._transport = both_ways
+        self.connection = self._link = _Connection(h2, both_ways, self._options)
+        self.connection.flush()
+        self.processor = _Processor(self.handler, self.connection)
+        self._rest()
+
+    def data_received(self, data: bytes) -> None:
+        if self.connection.is_closing():
+            return
+        self._stop_waiting()
+        try:
+            self._check_beginning(data)
+            events = self.connection.feed(data)
+        except (ProtocolError, UnicodeDecodeError) as error:
+            self.processor.close(f"{VIOLATION}: {error}")
+            return
+        self.connection.flush()
+        for event in events:
+            self.processor.process(event)
+        if not self.connection.is_closing():
+            self.connection.flush()
+
+    def _check_beginning(self, data: bytes) -> None:
+        """See at once what is no HTTP/2; h2 would wait for the end of what it takes for a frame."""
+        if len(self._beginning) < _TYPE_ENDS:
+            self._beginning = (self._beginning + data)[:_TYPE_ENDS]
+            if len(self._beginning) == _TYPE_ENDS and self._beginning[-1] != _SETTINGS:
+                raise ProtocolError("it does not begin with SETTINGS")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if isinstance(exc, ssl.SSLError):
+            self._link.lost = exc
+        self._stop_waiting()
+        if self._beat is not None:
+            self._beat.cancel()
+        if not self._beginning:
+            self.processor.close(NO_WORD)
+        super().connection_lost(exc)
+
+    def _rest(self) -> None:
+        """Wait for the time of the next ping."""
+        if self._options.keepalive is not None:
+            loop = asyncio.get_running_loop()
+            self._beat = loop.call_later(self._options.keepalive, self._ping)
+
+    def _ping(self) -> None:
+        if self.connection.is_closing():
+            return
+        keepalive = self._options.keepalive
+        if keepalive is not None and self.processor.streams and self._patience is None:
+            self._link.ping()
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(min(keepalive, _PATIENCE), self._give_up)
+        self._rest()
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        # A close would wait until what is written has been sent, and TLS until it is answered.
+        self._transport.abort()
+        self.processor.close(NO_ANSWER)
+
+
+class _Wrapper(DeadlineWrapper):
+    """Takes back the ``cancel()`` that grpclib wakes a waiting task with.
+
+    Left alone it still counts as wanted after the call: a TaskGroup of the same task would then
+    end with CancelledError. A cancel that somebody else asked for goes before grpclib's error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._woken = Counter[asyncio.Task[Any]]()
+        self._before = 0
+
+    def cancel(self, error: Exception) -> None:
+        if self._error is None:  # the first one says why; that the connection closed follows
+            self._woken.update(self._tasks)
+            super().cancel(error)
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        task = asyncio.current_task()
+        self._before = task.cancelling() if task else 0
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        for _ in range(self._woken.pop(task, 0)):
+            task.uncancel()
+        if exc_type is asyncio.CancelledError and task.cancelling() > self._before:
+            self._tasks.discard(task)
+            return
+        super().__exit__(exc_type, exc_val, exc_tb)
+
+
+class _Call(Stream[_Sent, _Received]):
+    """The call that grpclib made, with our wrapper."""
+
+    def __init__(self, made: Stream[_Sent, _Received]) -> None:
+        vars(self).update(vars(made))
+
+    async def __aenter__(self) -> Self:
+        self._wrapper = _Wrapper()
+        if self._deadline is not None:
+            self._wrapper_ctx = self._wrapper.start(self._deadline)
+            self._wrapper_ctx.__enter__()
+        return self
+
+
+class GatewayConnection(Channel):
+    """A channel that connects when it has to, within ``connect_timeout``, and not once closed."""
+
+    def __init__(self, options: ClientOptions, context: ssl.SSLContext | None) -> None:
+        self.options = options
+        self._shut = False
+        config = Configuration(ssl_target_name_override=options.server_name_override)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]  # ssl is imported in a try
+            options.host, options.port, codec=MessageCodec(), ssl=context, config=config
+        )
+
+    def request(
+        self,
+        name: str,
+        cardinality: Cardinality,
+        request_type: type[_Sent],
+        reply_type: type[_Received],
+        *,
+        timeout: float | None = None,
+        deadline: Deadline | None = None,
+        metadata: Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]] | None = None,
+    ) -> Stream[_Sent, _Received]:
+        """A call of one rpc, not begun."""
+        made = super().request(
+            name,
+            cardinality,
+            request_type,
+            reply_type,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+        return _Call(made)
+
+    def close(self) -> None:
+        """Close the connection; calls that wait end, and none begins."""
+        self._shut = True
+        super().close()
+
+    def _protocol_factory(self) -> H2Protocol:
+        return _Protocol(self._config, self._h2_config, self.options)
+
+    async def _create_connection(self) -> H2Protocol:
+        limit = asyncio.timeout(self.options.connect_timeout)
+        try:
+            async with limit:
+                protocol = await super()._create_connection()
+        except TimeoutError:
+            if limit.expired():
+                raise ConnectTimeoutError from None
+            raise
+        if self._shut:
+            protocol.processor.close()
+            raise ConnectionAbortedError("this client was closed")
+        return protocol
