@@ -10,9 +10,6 @@ from typing import Final
 
 from zb_mom_ww_mxgateway.values import to_mx_value
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
-    AcknowledgeAlarmByNameCommand,
-    AcknowledgeAlarmCommand,
-    AcknowledgeAlarmReplyPayload,
     ActivateCommand,
     ActivateReply,
     AddBufferedItemCommand,
@@ -43,8 +40,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommandReply,
     PingCommand,
     ProtocolStatusCode,
-    QueryActiveAlarmsCommand,
-    QueryActiveAlarmsReplyPayload,
     ReadBulkCommand,
     RegisterCommand,
     RegisterReply,
@@ -52,7 +47,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     RemoveItemCommand,
     SetBufferedUpdateIntervalCommand,
     ShutdownWorkerCommand,
-    SubscribeAlarmsCommand,
     SubscribeBulkCommand,
     SubscribeResult,
     SuspendCommand,
@@ -60,7 +54,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     UnAdviseCommand,
     UnAdviseItemBulkCommand,
     UnregisterCommand,
-    UnsubscribeAlarmsCommand,
     UnsubscribeBulkCommand,
     Write2BulkCommand,
     Write2Command,
@@ -71,15 +64,15 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     WriteSecuredBulkCommand,
     WriteSecuredCommand,
 )
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.handlers import CommandHandlers
 from zb_mom_ww_mxgateway_wire.message import Message
 
+from .alarm_commands import AlarmCommands
 from .galaxy import BREATH
 from .items import Item, Registration
 from .reading import read_bulk
 from .requests import Spec, reply_to
 from .sessions import Session
-from .statuses import MxAccessFailure, NotSimulated
+from .statuses import OK, MxAccessFailure, NotSimulated
 from .writing import Write, accept, write_of
 
 #: The one user of a galaxy without security.
@@ -101,7 +94,7 @@ def worker_process_id() -> int:
     return os.getpid()
 
 
-class Commands(CommandHandlers[Session]):
+class Commands(AlarmCommands):
     """Every command of the contract; what is not simulated yet raises ``NotSimulated``."""
 
     async def answer(
@@ -119,8 +112,9 @@ class Commands(CommandHandlers[Session]):
             reply.hresult = failure.hresult
             reply.statuses = [failure.status]
             return reply
-        except NotSimulated:
-            text = f"{spec.kind.proto_name} is not simulated yet"
+        except NotSimulated as missing:
+            part = f" with {missing}" if missing.args else ""
+            text = f"{spec.kind.proto_name}{part} is not simulated yet"
             code = ProtocolStatusCode.INVALID_REQUEST
             return reply_to(session, spec, correlation_id, code, text)
         reply = reply_to(session, spec, correlation_id, ProtocolStatusCode.OK)
@@ -165,6 +159,31 @@ class Commands(CommandHandlers[Session]):
     async def un_advise(self, context: Session, command: UnAdviseCommand) -> None:
         registration = context.handles.registration(command.server_handle)
         context.handles.un_advise(registration.item(command.item_handle))
+
+    async def add_buffered_item(
+        self, context: Session, command: AddBufferedItemCommand
+    ) -> AddBufferedItemReply:
+        registration = context.handles.registration(command.server_handle)
+        item = context.handles.add(
+            registration, command.item_definition, command.item_context, buffered=True
+        )
+        return AddBufferedItemReply(item_handle=item.handle)
+
+    async def set_buffered_update_interval(
+        self, context: Session, command: SetBufferedUpdateIntervalCommand
+    ) -> None:
+        registration = context.handles.registration(command.server_handle)
+        registration.set_interval(command.update_interval_ms)
+
+    async def suspend(self, context: Session, command: SuspendCommand) -> SuspendReply:
+        registration = context.handles.registration(command.server_handle)
+        registration.item(command.item_handle).running_advice().suspend()
+        return SuspendReply(status=OK)
+
+    async def activate(self, context: Session, command: ActivateCommand) -> ActivateReply:
+        registration = context.handles.registration(command.server_handle)
+        registration.item(command.item_handle).running_advice().activate(context.cause)
+        return ActivateReply(status=OK)
 
     async def write(self, context: Session, command: WriteCommand) -> None:
         registration = context.handles.registration(command.server_handle)
@@ -276,46 +295,9 @@ class Commands(CommandHandlers[Session]):
     async def drain_events(self, context: Session, command: DrainEventsCommand) -> DrainEventsReply:
         return DrainEventsReply(events=context.events.drain(command.max_events))
 
-    async def add_buffered_item(
-        self, context: Session, command: AddBufferedItemCommand
-    ) -> AddBufferedItemReply:
-        raise NotSimulated
-
-    async def set_buffered_update_interval(
-        self, context: Session, command: SetBufferedUpdateIntervalCommand
-    ) -> None:
-        raise NotSimulated
-
-    async def suspend(self, context: Session, command: SuspendCommand) -> SuspendReply:
-        raise NotSimulated
-
-    async def activate(self, context: Session, command: ActivateCommand) -> ActivateReply:
-        raise NotSimulated
-
     async def archestra_user_to_id(
         self, context: Session, command: ArchestrAUserToIdCommand
     ) -> ArchestrAUserToIdReply:
-        raise NotSimulated
-
-    async def subscribe_alarms(self, context: Session, command: SubscribeAlarmsCommand) -> None:
-        raise NotSimulated
-
-    async def unsubscribe_alarms(self, context: Session, command: UnsubscribeAlarmsCommand) -> None:
-        raise NotSimulated
-
-    async def acknowledge_alarm(
-        self, context: Session, command: AcknowledgeAlarmCommand
-    ) -> AcknowledgeAlarmReplyPayload:
-        raise NotSimulated
-
-    async def query_active_alarms(
-        self, context: Session, command: QueryActiveAlarmsCommand
-    ) -> QueryActiveAlarmsReplyPayload:
-        raise NotSimulated
-
-    async def acknowledge_alarm_by_name(
-        self, context: Session, command: AcknowledgeAlarmByNameCommand
-    ) -> AcknowledgeAlarmReplyPayload:
         raise NotSimulated
 
     async def shutdown_worker(self, context: Session, command: ShutdownWorkerCommand) -> None:

@@ -23,6 +23,9 @@ from .values import Scalar, Value, mx_value
 GOOD: Final = 192
 CONFIGURATION_ERROR: Final = 4
 
+#: The severity of every alarm until somebody writes another; 1 is the most urgent, 999 the least.
+PRIORITY: Final = 500
+
 #: How many data changes are made before other tasks have their turn.
 BREATH: Final = 250
 
@@ -35,6 +38,7 @@ class Security(Enum):
     OPERATE = "operate"
     SECURED_WRITE = "secured write"
     VERIFIED_WRITE = "verified write"
+    VIEW_ONLY = "view only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ class Attribute:
     signal: Signal | None = None
     #: The k of the galaxy at which ``value`` was current, where there is a signal.
     as_of: int = 0
+    #: Whether it is the condition of an alarm, which has sub-attributes then.
+    is_alarm: bool = False
+    is_historized: bool = False
     watchers: dict[Watcher, None] = field(default_factory=dict[Watcher, None])
 
 
@@ -123,18 +130,26 @@ class Galaxy:
             signal = Signal.of(self._seed, f"{machine}.TestChangingInt")
             yield self._attribute(f"{machine}.TestChangingInt", signal.value(0), signal=signal)
             for alarm in range(1, 4):
-                yield self._attribute(f"{machine}.TestAlarm{alarm:03d}", False)
+                yield from self._alarm(f"{machine}.TestAlarm{alarm:03d}")
             secured, verified = Security.SECURED_WRITE, Security.VERIFIED_WRITE
             yield self._attribute(f"{machine}.ProtectedValue", False, security=secured)
             yield self._attribute(f"{machine}.ProtectedValue1", False, security=verified)
             history = Signal.of(self._seed, f"{machine}.TestHistoryValue").start
-            yield self._attribute(f"{machine}.TestHistoryValue", history)
+            yield self._attribute(f"{machine}.TestHistoryValue", history, is_historized=True)
             yield self._attribute(f"{machine}.MachineCode", f"M{number:03d}")
         yield self._attribute("TestChildObject.TestBool", False)
         yield self._attribute("TestChildObject.TestInt", 0)
         yield self._attribute("TestChildObject.TestString", "")
         items: list[Scalar] = [f"Item {index}" for index in range(1, 11)]
         yield self._attribute("TestChildObject.TestStringArray", items)
+
+    def _alarm(self, name: str) -> Iterator[Attribute]:
+        """The condition of an alarm and its sub-attributes: nothing waits for acknowledgement."""
+        yield self._attribute(name, False, is_alarm=True)
+        yield self._attribute(f"{name}.InAlarm", False, security=Security.VIEW_ONLY)
+        yield self._attribute(f"{name}.Acked", True, security=Security.VIEW_ONLY)
+        yield self._attribute(f"{name}.Priority", PRIORITY)
+        yield self._attribute(f"{name}.AckMsg", "")
 
     def _attribute(
         self,
@@ -143,13 +158,37 @@ class Galaxy:
         *,
         security: Security = Security.OPERATE,
         signal: Signal | None = None,
+        is_alarm: bool = False,
+        is_historized: bool = False,
     ) -> Attribute:
         element = value[0] if isinstance(value, list) else value
         if isinstance(element, bool):
             data_type = MxDataType.BOOLEAN
         else:
             data_type = MxDataType.INTEGER if isinstance(element, int) else MxDataType.STRING
-        return Attribute(name, data_type, value, self.now, security, signal)
+        return Attribute(
+            name,
+            data_type,
+            value,
+            self.now,
+            security,
+            signal,
+            is_alarm=is_alarm,
+            is_historized=is_historized,
+        )
+
+    def deploy(self, machines: int) -> None:
+        """Have so many TestMachines from now on.
+
+        What stays keeps its value and watchers. D: an item that was added before keeps what it
+        leads to, even where a new one would find nothing any more.
+        """
+        wanted = {attribute.name.casefold(): attribute for attribute in self._deploy(machines)}
+        self._attributes = {key: self._attributes.get(key, new) for key, new in wanted.items()}
+
+    def attributes(self) -> Iterator[Attribute]:
+        """Every attribute, in the order of deployment."""
+        return iter(self._attributes.values())
 
     def normalize(self, reference: str) -> str:
         """``reference`` as items are compared: any case is the same (D), and ``[]`` is appended to

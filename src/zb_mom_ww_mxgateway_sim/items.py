@@ -1,28 +1,47 @@
-"""Registrations, their items and advices: the handles of one session."""
+"""Registrations and their items: the handles of one session."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
+from typing import Final
 
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxEvent
-
-from .events import data_change
-from .galaxy import Galaxy, Point, Reading
+from .advices import Advice
+from .galaxy import Galaxy, Point
 from .statuses import invalid_argument, not_authenticated
+
+#: Buffered data is sent at multiples of this, in milliseconds; D: and at least so far apart.
+INTERVAL_STEP_MS: Final = 100
+#: Until a registration says otherwise (D).
+DEFAULT_INTERVAL_MS: Final = 1_000
 
 
 class Item:
     """One added reference. The reference may lead nowhere, which advising it shows."""
 
-    def __init__(self, handle: int, definition: str, reference: str, point: Point | None) -> None:
+    def __init__(
+        self,
+        handle: int,
+        definition: str,
+        reference: str,
+        point: Point | None,
+        *,
+        buffered: bool = False,
+    ) -> None:
         self.handle = handle
         self.definition = definition
         #: The reference as items are compared.
         self.reference = reference
         self.point = point
+        #: Whether its data arrives in batches.
+        self.buffered = buffered
         self.advice: Advice | None = None
+
+    def running_advice(self) -> Advice:
+        """The advice; ``MxAccessFailure`` if there is none."""
+        if self.advice is None:
+            raise invalid_argument(f"item handle {self.handle} is not advised; advise it first")
+        return self.advice
 
 
 class Registration:
@@ -32,6 +51,16 @@ class Registration:
         self.handle = handle
         self.items: dict[int, Item] = {}
         self.users: set[int] = set()
+        self._interval_ms = DEFAULT_INTERVAL_MS
+
+    def set_interval(self, milliseconds: int) -> None:
+        """How often buffered items send their data, from the next batch on; rounded up."""
+        steps = -(-milliseconds // INTERVAL_STEP_MS)
+        self._interval_ms = max(1, steps) * INTERVAL_STEP_MS
+
+    def interval(self) -> float:
+        """How long buffered items collect their data, in seconds."""
+        return self._interval_ms / 1000
 
     def item(self, handle: int) -> Item:
         """The item with that handle; ``MxAccessFailure`` if this registration has none."""
@@ -51,56 +80,6 @@ class Registration:
                     f"the {role} user id {user_id} was not authenticated on server handle "
                     f"{self.handle}; call AuthenticateUser there first"
                 )
-
-
-class Advice:
-    """A running advice: the first value after the delay, and then every change.
-
-    ``emit`` raises an event now, ``cause`` one that follows the reply of the present command.
-    """
-
-    def __init__(
-        self,
-        galaxy: Galaxy,
-        server_handle: int,
-        item: Item,
-        emit: Callable[[MxEvent], None],
-    ) -> None:
-        self.index = item.point.index if item.point else None
-        #: The last data change; None until the first, which resolves the reference.
-        self.last: Reading | None = None
-        self.arrived = asyncio.Event()
-        self._galaxy = galaxy
-        self._server_handle = server_handle
-        self._item = item
-        self._emit = emit
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self, delay: float, cause: Callable[[MxEvent], None]) -> None:
-        """Begin; without ``delay`` (in seconds) the first value is caused at once."""
-        if delay > 0:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay, self._take, self._emit)
-        else:
-            self._take(cause)
-
-    def _take(self, raise_event: Callable[[MxEvent], None]) -> None:
-        if self.last is None and self._item.point is not None:
-            self._galaxy.watch(self._item.point, self)
-        self.last = self._galaxy.read(self._item.point)
-        self.arrived.set()
-        raise_event(data_change(self._server_handle, self._item.handle, self.last))
-
-    def changed(self) -> None:
-        """Tell the new value on; the galaxy calls it."""
-        self._take(self._emit)
-
-    def stop(self) -> None:
-        """End; events that were raised may still arrive."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._item.point is not None:
-            self._galaxy.unwatch(self._item.point, self)
 
 
 class Handles:
@@ -130,19 +109,29 @@ class Handles:
             )
         return found
 
-    def add(self, registration: Registration, definition: str, context: str = "") -> Item:
-        """A new item; any reference will do, except none at all (D).
+    def add(
+        self,
+        registration: Registration,
+        definition: str,
+        context: str = "",
+        *,
+        buffered: bool = False,
+    ) -> Item:
+        """A new item; any reference will do, except none at all (D). D: nor can a whole array be
+        buffered, as batches are arrays themselves.
 
         D: with a context, ``context.definition`` is meant if there is such a thing, else the
         definition alone.
         """
         if not definition.strip():
             raise invalid_argument("the reference is empty; use tag_name.AttributeName")
-        item = self.detached(definition, context)
+        item = self.detached(definition, context, buffered=buffered)
+        if buffered and item.point is not None and item.point.is_array:
+            raise invalid_argument("a whole array cannot be buffered; add its elements, Attr[n]")
         registration.items[item.handle] = item
         return item
 
-    def detached(self, definition: str, context: str = "") -> Item:
+    def detached(self, definition: str, context: str = "", *, buffered: bool = False) -> Item:
         """An item that belongs to no registration, with a handle of its own."""
         reference = self._galaxy.normalize(definition)
         if context.strip():
@@ -150,7 +139,8 @@ class Handles:
             if self._galaxy.resolve(whole) is not None:
                 reference = whole
         point = self._galaxy.resolve(reference)
-        return Item(next(self._item_handles), definition, reference, point)
+        handle = next(self._item_handles)
+        return Item(handle, definition, reference, point, buffered=buffered)
 
     def remove(self, registration: Registration, item: Item) -> None:
         """Un-advise and remove (D: without complaint while advised)."""

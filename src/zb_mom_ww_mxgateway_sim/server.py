@@ -8,12 +8,20 @@ import socket
 from types import TracebackType
 from typing import Final, Self
 
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import AlarmProviderMode
+
+from .alarms import Alarms
 from .auth import ApiKeys
+from .calls import Calls
+from .deploys import Deploys
 from .galaxy import Galaxy
-from .services import Calls, GalaxyService, GatewayCodec, GatewayService
+from .galaxy_service import GalaxyService
+from .services import GatewayCodec, GatewayService
 from .sessions import Sessions
 
 #: How long closing waits, in seconds, for calls to end and for clients to read what was sent.
@@ -35,6 +43,8 @@ class SimulatedGateway:
         machines: How many TestMachine objects the galaxy has.
         first_value_delay: Seconds from an advice to its first value (live: 3 to 8).
         change_interval: Seconds between two values of a signal.
+        deployed: Whether the metadata of the galaxy is loaded from the start; without, Galaxy calls
+            end with UNAVAILABLE until ``deploy``. Sessions do not care.
 
     Raises:
         ValueError: An argument is out of range, or the key is not of that form.
@@ -51,9 +61,9 @@ class SimulatedGateway:
         machines: int = 10,
         first_value_delay: float = 0.0,
         change_interval: float = 0.4,
+        deployed: bool = True,
     ) -> None:
-        if machines < 0:
-            raise ValueError(f"machines must not be negative, but is {machines}")
+        _check_machines(machines)
         if first_value_delay < 0:
             raise ValueError(f"first_value_delay must not be negative, but is {first_value_delay}")
         if change_interval <= 0:
@@ -64,7 +74,11 @@ class SimulatedGateway:
         self._keys = ApiKeys()
         self._api_key = self._keys.add(api_key)
         self._galaxy = Galaxy(seed=seed, machines=machines)
+        self._alarms = Alarms(self._galaxy)
         self._sessions = Sessions(self._galaxy, first_value_delay)
+        self._deploys = Deploys(self._galaxy)
+        if deployed:
+            self._deploys.deploy()
         self._calls = Calls(self._keys)
         self._server: _Listener | None = None
         self._clock: asyncio.Task[None] | None = None
@@ -91,9 +105,41 @@ class SimulatedGateway:
         """Accept one more key, given or random, and return it; sessions belong to their key."""
         return self._keys.add(api_key)
 
+    def switch_alarm_provider(self, mode: AlarmProviderMode, reason: str = "") -> None:
+        """Let alarms come from another source, as after a failure of the alarm manager.
+
+        Whoever follows alarms is told; each alarm says from then on that it is degraded, unless
+        ``mode`` is ALARMMGR.
+
+        Args:
+            mode: The source from now on.
+            reason: An explanation for people.
+        """
+        self._alarms.switch_provider(mode, reason)
+
+    def deploy(self, *, machines: int | None = None) -> None:
+        """Deploy the galaxy anew: page tokens become void, and whoever watches deploys is told.
+
+        Args:
+            machines: How many TestMachine objects there are from now on; None leaves them. Items
+                that sessions added before stay what they are; alarms of machines that go are
+                cleared.
+
+        Raises:
+            ValueError: ``machines`` is negative.
+        """
+        if machines is not None:
+            _check_machines(machines)
+            self._galaxy.deploy(machines)
+            self._alarms.deployed()
+        self._deploys.deploy()
+
     def handlers(self) -> list[GatewayService | GalaxyService]:
         """The services, for grpclib's ``Server`` or ``ChannelFor``; signals move once entered."""
-        return [GatewayService(self._calls, self._sessions), GalaxyService(self._calls)]
+        return [
+            GatewayService(self._calls, self._sessions, self._alarms),
+            GalaxyService(self._calls, self._deploys),
+        ]
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -132,12 +178,19 @@ class SimulatedGateway:
         if self._clock is not None:
             self._clock.cancel()
             await asyncio.wait([self._clock])
+        self._alarms.end(GRPCError(Status.UNAVAILABLE, "the gateway is shutting down"))
+        self._deploys.shut()
         await self._sessions.shut()
         await self._calls.ended(CLOSING_TIME)
         if self._server is not None:
             await self._server.hang_up(CLOSING_TIME)
         if self._clock is not None and not self._clock.cancelled():
             self._clock.result()  # raises what stopped the clock
+
+
+def _check_machines(machines: int) -> None:
+    if machines < 0:
+        raise ValueError(f"machines must not be negative, but is {machines}")
 
 
 async def _bound(host: str, port: int) -> socket.socket:

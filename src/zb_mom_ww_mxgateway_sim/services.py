@@ -3,28 +3,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
-from typing import Final, NoReturn, TypeVar
+from typing import Final
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 
 from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION
-from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
-    BrowseChildrenReply,
-    BrowseChildrenRequest,
-    DeployEvent,
-    DiscoverHierarchyReply,
-    DiscoverHierarchyRequest,
-    GetLastDeployTimeReply,
-    GetLastDeployTimeRequest,
-    TestConnectionReply,
-    TestConnectionRequest,
-    WatchDeployEventsRequest,
-)
-from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1.services import GalaxyRepositoryBase
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmReply,
@@ -45,11 +31,10 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StreamEventsRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
-from zb_mom_ww_mxgateway_wire.codec import DecodeError
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
-from zb_mom_ww_mxgateway_wire.message import Message
 
-from .auth import ApiKeys
+from .alarms import Alarms
+from .calls import Calls, received
 from .commands import Commands, worker_process_id
 from .requests import Spec, read_command, reply_to
 from .sessions import Session, Sessions
@@ -59,9 +44,6 @@ WORKER_PROTOCOL_VERSION: Final = 1
 CAPABILITIES: Final = ("unary-acknowledge-alarm", "server-stream-active-alarms")
 #: The longest message, in bytes, either way.
 MAX_MESSAGE_SIZE: Final = 16 * 2**20
-
-_Request = TypeVar("_Request", bound=Message)
-_Reply = TypeVar("_Reply", bound=Message)
 
 
 class GatewayCodec(MessageCodec):
@@ -87,53 +69,18 @@ def _check_size(size: int) -> None:
         )
 
 
-class Calls:
-    """The calls that run now: who may call, and waiting for their end."""
-
-    def __init__(self, keys: ApiKeys) -> None:
-        self._keys = keys
-        self._tasks: set[asyncio.Task[object]] = set()
-
-    def enter(self, stream: Stream[_Request, _Reply]) -> str:
-        """Count a call in and return the id of its API key, or end it with UNAUTHENTICATED."""
-        key_id = self._keys.authenticate(stream.metadata)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return key_id
-
-    async def ended(self, patience: float) -> None:
-        """Wait until every call has ended, at most ``patience`` seconds."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
-
-
-async def _received(stream: Stream[_Request, _Reply]) -> _Request:
-    try:
-        request = await stream.recv_message()
-    except DecodeError as error:
-        raise GRPCError(Status.INVALID_ARGUMENT, str(error)) from None
-    if request is None:
-        raise GRPCError(Status.INVALID_ARGUMENT, "the call ended without a request")
-    return request
-
-
-def _not_simulated(what: str) -> NoReturn:
-    raise GRPCError(Status.UNIMPLEMENTED, f"{what} is not simulated yet")
-
-
 class GatewayService(MxAccessGatewayBase):
-    """Sessions, commands and events; the alarm calls are not simulated yet."""
+    """Sessions, commands, events and alarms."""
 
-    def __init__(self, calls: Calls, sessions: Sessions) -> None:
+    def __init__(self, calls: Calls, sessions: Sessions, alarms: Alarms) -> None:
         self._calls = calls
         self._sessions = sessions
-        self._commands = Commands()
+        self._alarms = alarms
+        self._commands = Commands(alarms)
 
     async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
         key_id = self._calls.enter(stream)
-        request = await _received(stream)
+        request = await received(stream)
         session = self._sessions.open(key_id, request.command_timeout)
         await stream.send_message(
             OpenSessionReply(
@@ -150,7 +97,7 @@ class GatewayService(MxAccessGatewayBase):
 
     async def close_session(self, stream: Stream[CloseSessionRequest, CloseSessionReply]) -> None:
         key_id = self._calls.enter(stream)
-        request = await _received(stream)
+        request = await received(stream)
         session = self._sessions.find(request.session_id, key_id)
         self._sessions.close(session)
         await stream.send_message(
@@ -163,7 +110,7 @@ class GatewayService(MxAccessGatewayBase):
 
     async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
         key_id = self._calls.enter(stream)
-        request = await _received(stream)
+        request = await received(stream)
         spec, payload = read_command(request.command)
         session = self._sessions.ready(request.session_id, key_id)
         correlation_id = request.client_correlation_id
@@ -183,7 +130,7 @@ class GatewayService(MxAccessGatewayBase):
 
     async def stream_events(self, stream: Stream[StreamEventsRequest, MxEvent]) -> None:
         key_id = self._calls.enter(stream)
-        request = await _received(stream)
+        request = await received(stream)
         session = self._sessions.ready(request.session_id, key_id)
         with session.events.subscribe(request.after_worker_sequence) as subscriber:
             await stream.send_initial_metadata()  # tells the client that it is attached
@@ -194,17 +141,40 @@ class GatewayService(MxAccessGatewayBase):
         self, stream: Stream[AcknowledgeAlarmRequest, AcknowledgeAlarmReply]
     ) -> None:
         self._calls.enter(stream)
-        _not_simulated("AcknowledgeAlarm")
+        request = await received(stream)
+        reference = request.alarm_full_reference
+        if not reference:
+            raise GRPCError(Status.INVALID_ARGUMENT, "the request has no alarm_full_reference")
+        alarm = self._alarms.by_reference(reference)
+        if alarm is None:
+            raise GRPCError(
+                Status.NOT_FOUND,
+                f"there is no alarm {reference!r}; references are provider!group.name, as the feed "
+                "of alarms gives them",
+            )
+        alarm.acknowledge(request.comment, request.operator_user)
+        await stream.send_message(
+            AcknowledgeAlarmReply(
+                correlation_id=request.client_correlation_id,
+                protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
+                hresult=0,
+            )
+        )
 
     async def stream_alarms(self, stream: Stream[StreamAlarmsRequest, AlarmFeedMessage]) -> None:
         self._calls.enter(stream)
-        _not_simulated("StreamAlarms")
+        request = await received(stream)
+        with self._alarms.follow(request.alarm_filter_prefix) as feed:
+            while True:
+                await stream.send_message(await feed.next())
 
     async def query_active_alarms(
         self, stream: Stream[QueryActiveAlarmsRequest, ActiveAlarmSnapshot]
     ) -> None:
         self._calls.enter(stream)
-        _not_simulated("QueryActiveAlarms")
+        request = await received(stream)
+        for alarm in list(self._alarms.active(request.alarm_filter_prefix)):
+            await stream.send_message(alarm)
 
 
 def _timed_out(session: Session, spec: Spec, correlation_id: str) -> MxCommandReply:
@@ -218,40 +188,3 @@ def _timed_out(session: Session, spec: Spec, correlation_id: str) -> MxCommandRe
 def _gone(session: Session, spec: Spec, correlation_id: str) -> MxCommandReply:
     text = f"{spec.name} was not carried out: session {session.id} is {session.state.name}"
     return reply_to(session, spec, correlation_id, ProtocolStatusCode.WORKER_UNAVAILABLE, text)
-
-
-class GalaxyService(GalaxyRepositoryBase):
-    """Galaxy metadata, not simulated yet."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
-    async def test_connection(
-        self, stream: Stream[TestConnectionRequest, TestConnectionReply]
-    ) -> None:
-        self._calls.enter(stream)
-        _not_simulated("the Galaxy service")
-
-    async def get_last_deploy_time(
-        self, stream: Stream[GetLastDeployTimeRequest, GetLastDeployTimeReply]
-    ) -> None:
-        self._calls.enter(stream)
-        _not_simulated("the Galaxy service")
-
-    async def discover_hierarchy(
-        self, stream: Stream[DiscoverHierarchyRequest, DiscoverHierarchyReply]
-    ) -> None:
-        self._calls.enter(stream)
-        _not_simulated("the Galaxy service")
-
-    async def watch_deploy_events(
-        self, stream: Stream[WatchDeployEventsRequest, DeployEvent]
-    ) -> None:
-        self._calls.enter(stream)
-        _not_simulated("the Galaxy service")
-
-    async def browse_children(
-        self, stream: Stream[BrowseChildrenRequest, BrowseChildrenReply]
-    ) -> None:
-        self._calls.enter(stream)
-        _not_simulated("the Galaxy service")

@@ -23,9 +23,11 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     SessionState,
 )
 
+from .advices import Advice, BufferedAdvice
+from .alarms import Subscription
 from .events import EventLog
 from .galaxy import Galaxy
-from .items import Advice, Handles, Item, Registration
+from .items import Handles, Item, Registration
 
 MAX_SESSIONS: Final = 64
 MAX_PENDING: Final = 128
@@ -76,6 +78,7 @@ class Session:
         self.tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._held: list[MxEvent] = []
+        self._alarms: Subscription | None = None
 
     def submit(self, command: Callable[[], Awaitable[MxCommandReply]]) -> Pending:
         """Run ``command`` when those before it are done; too many at once are refused."""
@@ -129,8 +132,27 @@ class Session:
     def advise(self, registration: Registration, item: Item) -> None:
         """Start the data changes of an item. Advising twice is one advice, plain or supervisory."""
         if item.advice is None:
-            item.advice = Advice(self.galaxy, registration.handle, item, self.emit)
+            item.advice = self._advice(registration, item)
             item.advice.start(self.first_value_delay, self.cause)
+
+    def _advice(self, registration: Registration, item: Item) -> Advice:
+        server_handle, item_handle = registration.handle, item.handle
+        if not item.buffered:
+            return Advice(self.galaxy, server_handle, item_handle, item.point, self.emit)
+        return BufferedAdvice(
+            self.galaxy,
+            server_handle,
+            item_handle,
+            item.point,
+            self.emit,
+            registration.interval,
+        )
+
+    def follow_alarms(self, subscription: Subscription | None) -> None:
+        """Get alarm events by ``subscription`` alone from now on; None stops them."""
+        if self._alarms is not None:
+            self._alarms.stop()
+        self._alarms = subscription
 
     def close(self, failure: GRPCError | None = None) -> None:
         """End the session; an event stream gets what is queued and the end, or ``failure``."""
@@ -141,6 +163,7 @@ class Session:
     def _stop(self, state: SessionState) -> None:
         self.state = state
         self._held.clear()
+        self.follow_alarms(None)
         registrations = list(self.handles)
         for registration in registrations:
             for item in registration.items.values():

@@ -9,7 +9,13 @@ from grpclib.exceptions import GRPCError
 
 from zb_mom_ww_mxgateway.values import MxValueOutput, from_mx_value, to_mx_value
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxDataType, MxSparseArray, MxValue
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    MxArray,
+    MxDataType,
+    MxSparseArray,
+    MxValue,
+    TimestampArray,
+)
 
 #: One element, and all that an attribute can hold. Floats and times come with attributes of theirs.
 Scalar: TypeAlias = bool | int | str
@@ -49,6 +55,26 @@ def mx_value(value: Value, data_type: MxDataType) -> MxValue:
     if made.array_value is not None:
         made.array_value.raw_element_data_type = _NATIVE_TYPES[data_type]
     return made
+
+
+def gathered(values: list[MxValue]) -> MxArray:
+    """Single values of one attribute as an array."""
+    data_type = values[0].data_type
+    scalars = [_convert(from_mx_value(value), data_type) for value in values]
+    array = mx_value(scalars, data_type).array_value
+    assert array is not None  # a list becomes an array
+    return array
+
+
+def times(values: list[Timestamp]) -> MxArray:
+    """Points in time as an array, to the nanosecond."""
+    return MxArray(
+        element_data_type=MxDataType.TIME,
+        variant_type="VT_DATE",
+        dimensions=[len(values)],
+        raw_element_data_type=_NATIVE_TYPES[MxDataType.TIME],
+        timestamp_values=TimestampArray(values=values),
+    )
 
 
 def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Value:

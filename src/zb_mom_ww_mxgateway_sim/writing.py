@@ -131,6 +131,8 @@ def accept(session: Session, registration: Registration, write: Write) -> None:
 
 def _refusal(point: Point, users: Users | None) -> MxStatusProxy | None:
     security = point.attribute.security
+    if security is Security.VIEW_ONLY:
+        return security_error("the attribute is for viewing only")
     if security is Security.SECURED_WRITE and users is None:
         return security_error("the attribute needs a secured write", SECURED_WRITE_REQUIRED)
     if security is Security.VERIFIED_WRITE and (users is None or users.current == users.verifier):

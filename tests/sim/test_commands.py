@@ -28,19 +28,7 @@ from zb_mom_ww_mxgateway_wire.fields import fields_of
 
 E_INVALIDARG = -2147024809
 CODE = "TestMachine_001.MachineCode"
-NOT_SIMULATED = {
-    "add_buffered_item",
-    "set_buffered_update_interval",
-    "suspend",
-    "activate",
-    "archestra_user_to_id",
-    "subscribe_alarms",
-    "unsubscribe_alarms",
-    "acknowledge_alarm",
-    "query_active_alarms",
-    "acknowledge_alarm_by_name",
-    "shutdown_worker",
-}
+NOT_SIMULATED = {"archestra_user_to_id", "shutdown_worker"}
 
 
 def assert_invalid_argument(reply):

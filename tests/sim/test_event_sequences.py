@@ -7,8 +7,7 @@ from itertools import count
 from typing import Any
 
 from grpclib.client import Channel
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zb_mom_ww_mxgateway.values import to_mx_value
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zb_mom_ww_mxgateway.values import from_mx_value
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxDataType

@@ -1,4 +1,4 @@
-"""The gateway as a whole: keys, listening, closing, and what is not there yet."""
+"""The gateway as a whole: keys, listening and closing."""
 
 from __future__ import annotations
 
@@ -13,24 +13,17 @@ from grpclib.exceptions import GRPCError
 from grpclib.testing import ChannelFor
 
 from zb_mom_ww_mxgateway.values import to_mx_value
-from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import GetLastDeployTimeRequest
-from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1.services import (
-    GalaxyRepositoryMethods,
-    GalaxyRepositoryStub,
-)
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
-    AcknowledgeAlarmRequest,
     MxCommand,
     MxCommandKind,
     MxCommandRequest,
     OpenSessionRequest,
-    QueryActiveAlarmsRequest,
     StreamAlarmsRequest,
     WriteCommand,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
-from zb_mom_ww_mxgateway_wire.grpc import MessageCodec, Method
+from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 
 async def first(stream):
@@ -188,26 +181,6 @@ async def test_bearer_matches_in_any_case_and_the_secret_may_hold_underscores(si
     stub = site.client(gateway, api_key=None).stub
     metadata = {"authorization": f"{scheme} mxgw_tester_a_b_c"}
     assert (await stub.open_session(OpenSessionRequest(), metadata=metadata)).session_id
-
-
-async def test_what_is_not_simulated_says_so(site, refused):
-    gateway = await site.gateway()
-    client = site.client(gateway)
-    stub, galaxy = client.stub, GalaxyRepositoryStub(client.stub._transport)
-    for call, name in (
-        (stub.acknowledge_alarm(AcknowledgeAlarmRequest()), "AcknowledgeAlarm"),
-        (first(stub.stream_alarms(StreamAlarmsRequest())), "StreamAlarms"),
-        (first(stub.query_active_alarms(QueryActiveAlarmsRequest())), "QueryActiveAlarms"),
-        (galaxy.get_last_deploy_time(GetLastDeployTimeRequest()), "Galaxy"),
-    ):
-        refusal = await refused(call)
-        assert refusal.status is Status.UNIMPLEMENTED
-        assert name in refusal.message
-        assert "not simulated yet" in refusal.message
-    for method in vars(GalaxyRepositoryMethods).values():
-        if isinstance(method, Method):
-            refusal = await refused(client.call(method, method.request()))
-            assert refusal.status is Status.UNIMPLEMENTED
 
 
 async def test_bytes_that_are_no_request_are_an_invalid_argument(site):

@@ -182,7 +182,8 @@ async def test_the_129th_pending_command_fails_at_once(site, refused):
         asyncio.create_task(driver.invoke("read_bulk", server_handle=server, tag_addresses=["A.B"]))
         for driver in drivers
     ]
-    await asyncio.sleep(0.2)
+    while len(gateway._sessions._open[session.id].tasks) < 128:
+        await asyncio.sleep(0.01)
     refusal = await refused(session.invoke("ping"))
     assert refusal.status is Status.RESOURCE_EXHAUSTED
     assert "128" in refusal.message
