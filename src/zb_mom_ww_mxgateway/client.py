@@ -7,9 +7,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Duration
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
@@ -24,7 +22,9 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayStub
 
+from .alarms import AlarmCalls
 from .channel import GatewayChannel
+from .connection import new_correlation_id
 from .describe import describe_request
 from .errors import (
     MxGatewayArgumentError,
@@ -34,8 +34,11 @@ from .errors import (
     check_protocol,
     check_status,
 )
+from .event_hub import EventHub
+from .events import Event, event_of
 from .options import ClientOptions
 from .session import Session
+from .streams import Reader, Stream
 
 #: The version of the gateway's public protocol that this SDK was written against.
 GATEWAY_PROTOCOL_VERSION: Final = 3
@@ -43,77 +46,14 @@ GATEWAY_PROTOCOL_VERSION: Final = 3
 _log = logging.getLogger("zb_mom_ww_mxgateway")
 
 
-class GatewayClient:
+class GatewayClient(AlarmCalls):
     """A connection to one gateway. Make it with ``connect``; ``async with`` closes it."""
 
     def __init__(self, channel: GatewayChannel, options: ClientOptions) -> None:
-        self._channel = channel
-        self._options = options
+        super().__init__(channel, options)
         self._stub = MxAccessGatewayStub(channel)
         self._abandoned: set[asyncio.Task[None]] = set()
-
-    @classmethod
-    async def connect(
-        cls,
-        endpoint: str,
-        *,
-        api_key: str | None = None,
-        plaintext: bool = False,
-        ca_file: str | Path | None = None,
-        server_name_override: str | None = None,
-        connect_timeout: float = 10.0,
-        call_timeout: float = 30.0,
-    ) -> Self:
-        """Connect to a gateway; the arguments are those of ``ClientOptions``.
-
-        Raises:
-            MxGatewayArgumentError: Options that cannot be.
-            MxGatewayUnavailableError: Nobody answers there, or the certificate is not accepted.
-            MxGatewayTimeoutError: No connection within ``connect_timeout``.
-
-        Example:
-            >>> client = await GatewayClient.connect("localhost:5000", api_key=key, plaintext=True)
-        """
-        return await cls.from_options(
-            ClientOptions(
-                endpoint=endpoint,
-                api_key=api_key,
-                plaintext=plaintext,
-                ca_file=ca_file,
-                server_name_override=server_name_override,
-                connect_timeout=connect_timeout,
-                call_timeout=call_timeout,
-            )
-        )
-
-    @classmethod
-    async def from_options(cls, options: ClientOptions) -> Self:
-        """Connect as ``options`` say."""
-        return cls(await GatewayChannel.connect(options), options)
-
-    @property
-    def options(self) -> ClientOptions:
-        """How this client connected."""
-        return self._options
-
-    @property
-    def endpoint(self) -> str:
-        """The endpoint as it was given."""
-        return self._options.endpoint
-
-    def __repr__(self) -> str:
-        return f"<GatewayClient {self.endpoint}>"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
+        self._warned = False
 
     async def close(self) -> None:
         """Close the connection; safe to call again. Open sessions stay open at the gateway.
@@ -124,7 +64,7 @@ class GatewayClient:
             if self._abandoned:
                 await asyncio.wait(self._abandoned)
         finally:
-            self._channel.close()
+            await super().close()
 
     async def open_session(
         self,
@@ -140,7 +80,7 @@ class GatewayClient:
 
         Args:
             client_session_name: A label for people who look at the gateway.
-            client_correlation_id: Names this call in logs.
+            client_correlation_id: Names this call in logs; made up when empty.
             command_timeout: How long the gateway lets a command run, in seconds or as a timedelta;
                 None for its default.
 
@@ -150,7 +90,7 @@ class GatewayClient:
         limit = None if command_timeout is None else _duration(command_timeout)
         request = OpenSessionRequest(
             client_session_name=client_session_name,
-            client_correlation_id=client_correlation_id,
+            client_correlation_id=client_correlation_id or new_correlation_id(),
             command_timeout=limit,
         )
         opening = asyncio.ensure_future(self.open_session_raw(request))
@@ -168,11 +108,27 @@ class GatewayClient:
                 f"{attempted}: the reply says OK and lacks its session_id"
             )
         try:
-            _check_version(reply.gateway_protocol_version, attempted)
+            self._check_version(reply.gateway_protocol_version, attempted)
         except MxGatewayProtocolError:
             await self._close_unwanted(opening)
             raise
-        return Session(self, reply)
+        return self._session(reply)
+
+    def _check_version(self, version: int, attempted: str) -> None:
+        """Equal is fine, 0 says nothing, newer is logged once, older is refused."""
+        if 0 < version < GATEWAY_PROTOCOL_VERSION:
+            raise MxGatewayProtocolError(
+                f"{attempted}: the gateway speaks protocol {version}, this SDK needs "
+                f"{GATEWAY_PROTOCOL_VERSION}; update the gateway or use an older SDK"
+            )
+        if version > GATEWAY_PROTOCOL_VERSION and not self._warned:
+            self._warned = True
+            _log.warning(
+                "%s: the gateway speaks protocol %d, this SDK was made for %d; update the SDK",
+                attempted,
+                version,
+                GATEWAY_PROTOCOL_VERSION,
+            )
 
     async def _close_unwanted(self, opening: asyncio.Task[OpenSessionReply]) -> None:
         with suppress(MxGatewayError):
@@ -181,7 +137,15 @@ class GatewayClient:
 
     def session(self, session_id: str) -> Session:
         """A session that was opened elsewhere with the same API key; nothing is sent."""
-        return Session(self, OpenSessionReply(session_id=session_id))
+        return self._session(OpenSessionReply(session_id=session_id))
+
+    def _session(self, reply: OpenSessionReply) -> Session:
+        def open_raw(after: int) -> AsyncGenerator[MxEvent, None]:
+            return self._stub.stream_events(
+                StreamEventsRequest(session_id=reply.session_id, after_worker_sequence=after)
+            )
+
+        return Session(self, reply, EventHub(reply.session_id, open_raw))
 
     async def open_session_raw(self, request: OpenSessionRequest) -> OpenSessionReply:
         """Open a session and return the reply as it is."""
@@ -204,13 +168,16 @@ class GatewayClient:
         )
         return reply
 
-    async def invoke_raw(self, request: MxCommandRequest) -> MxCommandReply:
+    async def invoke_raw(
+        self, request: MxCommandRequest, *, timeout: float | None = None
+    ) -> MxCommandReply:
         """Run one command and return the reply as it is.
 
         Failures of the gateway raise; a failure of MXAccess does not: look at the reply's
-        ``protocol_status``, ``hresult`` and ``statuses``.
+        ``protocol_status``, ``hresult`` and ``statuses``. ``timeout`` is in seconds; None for the
+        client's ``call_timeout``.
         """
-        reply = await self._stub.invoke(request)
+        reply = await self._stub.invoke(request, timeout=timeout)
         attempted = f"{describe_request('Invoke', request)} at {self.endpoint}"
         check_protocol(
             reply,
@@ -221,22 +188,21 @@ class GatewayClient:
         )
         return reply
 
-    def stream_events(
-        self, session_id: str, *, after_worker_sequence: int = 0
-    ) -> AsyncGenerator[MxEvent, None]:
+    def stream_events(self, session_id: str, *, after_worker_sequence: int = 0) -> Stream[Event]:
         """The events of a session, in the order raised, until the session ends.
 
         Args:
             session_id: The session, which may have been opened elsewhere with the same key.
             after_worker_sequence: Resume behind this event; 0 starts with what is queued.
         """
-        return self.stream_events_raw(
-            StreamEventsRequest(session_id=session_id, after_worker_sequence=after_worker_sequence)
+        request = StreamEventsRequest(
+            session_id=session_id, after_worker_sequence=after_worker_sequence
         )
+        return Stream(lambda: Reader(self._stub.stream_events(request), event_of))
 
-    def stream_events_raw(self, request: StreamEventsRequest) -> AsyncGenerator[MxEvent, None]:
+    def stream_events_raw(self, request: StreamEventsRequest) -> Stream[MxEvent]:
         """The events of a session for a request as it is."""
-        return self._stub.stream_events(request)
+        return Stream(lambda: Reader(self._stub.stream_events(request), lambda event: event))
 
 
 def _duration(value: timedelta | float) -> Duration:
@@ -247,19 +213,3 @@ def _duration(value: timedelta | float) -> Duration:
     if span <= timedelta():
         raise MxGatewayArgumentError("command_timeout must be a finite time above 0, in seconds")
     return Duration.from_timedelta(span)
-
-
-def _check_version(version: int, attempted: str) -> None:
-    """Equal is fine, 0 says nothing, newer is logged, older is refused."""
-    if version > GATEWAY_PROTOCOL_VERSION:
-        _log.warning(
-            "%s: the gateway speaks protocol %d, this SDK was made for %d; update the SDK",
-            attempted,
-            version,
-            GATEWAY_PROTOCOL_VERSION,
-        )
-    elif 0 < version < GATEWAY_PROTOCOL_VERSION:
-        raise MxGatewayProtocolError(
-            f"{attempted}: the gateway speaks protocol {version}, this SDK needs "
-            f"{GATEWAY_PROTOCOL_VERSION}; update the gateway or use an older SDK"
-        )

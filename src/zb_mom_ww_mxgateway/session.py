@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     CloseSessionRequest,
@@ -14,14 +13,13 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxCommandKind,
     MxCommandReply,
     MxCommandRequest,
-    MxEvent,
     MxValue,
     OpenSessionReply,
 )
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.session import SessionCommands
 from zb_mom_ww_mxgateway_wire.command import CommandSpec, Payload, Result
 from zb_mom_ww_mxgateway_wire.message import Message
 
+from .connection import new_correlation_id
 from .describe import describe_command, spec_of
 from .errors import (
     MxGatewayArgumentError,
@@ -30,21 +28,26 @@ from .errors import (
     MxGatewaySessionNotFoundError,
     check_protocol,
 )
+from .event_hub import EventHub
+from .events import Event
+from .streams import Stream
+from .tags import TagMethods
 from .values import MxValueInput, to_mx_value
 
 if TYPE_CHECKING:
     from .client import GatewayClient
 
 
-class Session(SessionCommands[MxValueInput]):
+class Session(TagMethods):
     """An open session. ``GatewayClient.open_session`` makes one; ``async with`` closes it.
 
-    Its methods are the contract's commands: they take plain Python values, return what the reply
-    carries, and raise ``MxAccessError`` for what MXAccess refuses. Handles are valid in this
-    session alone.
+    It has a method for each command of the contract, which takes plain Python values, returns what
+    the reply carries, and raises ``MxAccessError`` for what MXAccess refuses; handles are
+    valid in this session alone. ``read``, ``read_many`` and ``write_and_wait`` take tags instead.
     """
 
-    def __init__(self, client: GatewayClient, reply: OpenSessionReply) -> None:
+    def __init__(self, client: GatewayClient, reply: OpenSessionReply, hub: EventHub) -> None:
+        super().__init__(hub, client.options.redacted)
         self._client = client
         self._reply = reply
         self._closing: asyncio.Task[None] | None = None
@@ -63,6 +66,9 @@ class Session(SessionCommands[MxValueInput]):
     def closed(self) -> bool:
         """Whether ``close`` was called."""
         return self._closing is not None
+
+    def __del__(self) -> None:
+        self._hub.abandon()
 
     def __repr__(self) -> str:
         return f"<Session {self.session_id}{' closed' if self.closed else ''}>"
@@ -97,14 +103,25 @@ class Session(SessionCommands[MxValueInput]):
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        request = CloseSessionRequest(session_id=self.session_id, client_correlation_id=_new_id())
+        request = CloseSessionRequest(
+            session_id=self.session_id, client_correlation_id=new_correlation_id()
+        )
         try:
-            await self._client.close_session_raw(request)
-        except MxGatewaySessionNotFoundError:
-            return
+            with suppress(MxGatewaySessionNotFoundError):
+                await self._client.close_session_raw(request)
+        finally:
+            await self._settle()
+            await self._hub.close()
 
-    async def invoke(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
+    async def invoke(
+        self, command: MxCommand, *, correlation_id: str = "", timeout: float | None = None
+    ) -> MxCommandReply:
         """Run a command; raise for every failure, of gateway and of MXAccess.
+
+        Args:
+            command: The command with its payload.
+            correlation_id: Names this call in logs; made up when empty.
+            timeout: Seconds until the reply; None for the client's ``call_timeout``.
 
         Raises:
             MxGatewayArgumentError: More entries than one command takes; nothing was sent.
@@ -115,7 +132,7 @@ class Session(SessionCommands[MxValueInput]):
         spec = spec_of(command)
         if spec is not None:
             _check_bulk(spec, command, attempted)
-        reply = await self.invoke_raw(command, correlation_id=correlation_id)
+        reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
         check_protocol(
             reply,
             attempted=attempted,
@@ -129,38 +146,43 @@ class Session(SessionCommands[MxValueInput]):
             )
         return reply
 
-    async def invoke_raw(self, command: MxCommand, *, correlation_id: str = "") -> MxCommandReply:
+    async def invoke_raw(
+        self, command: MxCommand, *, correlation_id: str = "", timeout: float | None = None
+    ) -> MxCommandReply:
         """Run a command; a failure of MXAccess stays in the reply, for the caller to look at."""
         self._check_open(self._attempted(command))
         return await self._client.invoke_raw(
             MxCommandRequest(
                 session_id=self.session_id,
-                client_correlation_id=correlation_id or _new_id(),
+                client_correlation_id=correlation_id or new_correlation_id(),
                 command=command,
-            )
+            ),
+            timeout=timeout,
         )
 
-    def stream_events(self, *, after_worker_sequence: int = 0) -> AsyncGenerator[MxEvent, None]:
+    def stream_events(self, *, after_worker_sequence: int = 0) -> Stream[Event]:
         """The session's events, in the order raised, until the session ends.
 
-        Close it (``contextlib.aclosing``) to end the stream at once; leaving the loop and dropping
-        it does the same a little later. A wait for the next event that is cancelled, by
-        ``asyncio.timeout`` too, ends the stream: go on with a new one after the last sequence.
+        Each is of the type of its family: ``DataChange``, ``WriteComplete`` and so on. A session
+        has one stream at a time, unless its gateway is set up for more.
 
         Args:
-            after_worker_sequence: Resume behind this event; 0 starts with what is queued.
+            after_worker_sequence: Resume behind this event; what the gateway does not have any more
+                shows as an ``EventGap``. 0 starts with what is queued.
         """
         self._check_open(f"stream_events in {self.session_id} at {self._client.endpoint}")
-        return self._client.stream_events(
-            self.session_id, after_worker_sequence=after_worker_sequence
-        )
+        hub = self._hub
+        return Stream(lambda: hub.start(after_worker_sequence))
 
     async def _command(
         self, spec: CommandSpec[Payload, Result], payload: Payload, correlation_id: str
     ) -> Result:
         command = MxCommand(kind=MxCommandKind(spec.kind))
         setattr(command, spec.member, payload)
-        reply = await self.invoke(command, correlation_id=correlation_id)
+        # A command that waits for values by itself may take that long and not be late.
+        waits: int = getattr(payload, "timeout_ms", 0)
+        timeout = self._client.options.call_timeout + waits / 1000 if waits else None
+        reply = await self.invoke(command, correlation_id=correlation_id, timeout=timeout)
         result = getattr(reply, spec.reply_member) if spec.reply_member else None
         assert isinstance(result, spec.reply)  # invoke made sure
         return result
@@ -191,7 +213,3 @@ def _check_bulk(spec: CommandSpec[Message, object], command: MxCommand, attempte
             f"{attempted}: {count} {spec.bulk_field} are more than the {spec.max_items} that one "
             "command takes; split them. Nothing was sent"
         )
-
-
-def _new_id() -> str:
-    return uuid4().hex

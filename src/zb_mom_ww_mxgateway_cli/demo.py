@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Final
 
 import click
 
 from zb_mom_ww_mxgateway import (
+    DataChange,
+    Event,
     GatewayClient,
-    MxEvent,
-    MxEventFamily,
     MxValueOutput,
     Session,
+    Stream,
     WriteBulkEntry,
+    WriteComplete,
     describe_status,
     from_mx_value,
     is_failure,
@@ -62,13 +63,13 @@ async def _main_job(session: Session) -> None:
     good = sum(result.was_successful for result in subscribed)
     click.echo(f"subscribe   {good} of {len(_TAGS)} tags in one call")
 
-    async with aclosing(session.stream_events()) as events:
+    async with session.stream_events() as events:
         await _watch(events, handles)
         await _write(session, events, server_handle, dict(list(handles.items())[:2]))
     await _read(session, server_handle)
 
 
-async def _watch(events: AsyncIterator[MxEvent], handles: Mapping[int, str]) -> None:
+async def _watch(events: Stream[Event], handles: Mapping[int, str]) -> None:
     """Print the latest values of all tags, twice a second."""
     click.echo("\nlive        " + " ".join(f"{tag.partition('.')[0][-3:]:>6}" for tag in _TAGS))
     latest: dict[int, MxValueOutput] = {}
@@ -76,11 +77,10 @@ async def _watch(events: AsyncIterator[MxEvent], handles: Mapping[int, str]) -> 
     end = loop.time() + _WATCH_SECONDS
     row = loop.time() + _ROW_SECONDS
     async for event in events:
-        if event.family == MxEventFamily.ON_DATA_CHANGE:
-            latest[event.item_handle] = from_mx_value(event.value)
+        if isinstance(event, DataChange):
+            latest[event.item_handle] = event.value
         if loop.time() >= row:
-            time = event.source_timestamp
-            shown = f"{time.to_datetime():%H:%M:%S}" if time else ""
+            shown = f"{event.timestamp:%H:%M:%S}" if event.timestamp else ""
             cells = " ".join(f"{latest.get(handle, '')!s:>6}" for handle in handles)
             click.echo(f"{shown:<11} {cells}")
             row += _ROW_SECONDS
@@ -89,7 +89,7 @@ async def _watch(events: AsyncIterator[MxEvent], handles: Mapping[int, str]) -> 
 
 
 async def _write(
-    session: Session, events: AsyncIterator[MxEvent], server_handle: int, handles: Mapping[int, str]
+    session: Session, events: Stream[Event], server_handle: int, handles: Mapping[int, str]
 ) -> None:
     """Write two tags in one call and wait until MXAccess has completed both."""
     entries = [
@@ -105,11 +105,11 @@ async def _write(
         raise click.ClickException(f"no OnWriteComplete within {_WRITE_SECONDS:g} s") from None
 
 
-async def _completed(events: AsyncIterator[MxEvent], handles: Mapping[int, str]) -> None:
+async def _completed(events: Stream[Event], handles: Mapping[int, str]) -> None:
     """Print each OnWriteComplete until every item has had its own."""
     waiting = set(handles)
     async for event in events:
-        if event.family == MxEventFamily.ON_WRITE_COMPLETE and event.item_handle in waiting:
+        if isinstance(event, WriteComplete) and event.item_handle in waiting:
             failed = [describe_status(s) for s in event.statuses if is_failure(s)]
             said = "; ".join(failed) or "complete"
             click.echo(f"            OnWriteComplete {handles[event.item_handle]}: {said}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import timedelta
 
 import click
@@ -12,9 +11,11 @@ import click
 from zb_mom_ww_mxgateway import (
     CloseSessionRequest,
     Duration,
+    GatewayClient,
     MxEvent,
     OpenSessionRequest,
     Session,
+    StreamEventsRequest,
     Timestamp,
     describe_status,
     is_failure,
@@ -74,9 +75,11 @@ async def stream_events(
     """Show a session's events until --max-events, --timeout or its end."""
     shown: list[object] = []
     async with connection.client() as client:
-        stream = client.stream_events(session_id, after_worker_sequence=after_worker_sequence)
+        request = StreamEventsRequest(
+            session_id=session_id, after_worker_sequence=after_worker_sequence
+        )
         try:
-            async with aclosing(stream) as events:
+            async with client.stream_events_raw(request) as events:
                 async for event in _bounded(events, max_events, connection.timeout):
                     if connection.as_json:
                         shown.append(event.to_dict())
@@ -150,7 +153,7 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
         connection.client() as client,
         await client.open_session(client_session_name="mxgw-py smoke") as session,
     ):
-        events, shown = await _smoke(session, item, max_events, connection.timeout)
+        events, shown = await _smoke(client, session, item, max_events, connection.timeout)
     if connection.as_json:
         emit(shown, as_json=True)
     else:
@@ -167,12 +170,13 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
 
 
 async def _smoke(
-    session: Session, item: str, max_events: int, timeout: float | None
+    client: GatewayClient, session: Session, item: str, max_events: int, timeout: float | None
 ) -> tuple[list[MxEvent], dict[str, object]]:
     server_handle = await session.register("mxgw-py smoke")
     item_handle = await session.add_item(server_handle, item)
     await session.advise(server_handle, item_handle)
-    async with aclosing(session.stream_events()) as stream:
+    request = StreamEventsRequest(session_id=session.session_id)
+    async with client.stream_events_raw(request) as stream:
         events = [event async for event in _bounded(stream, max_events, timeout or 15.0)]
     return events, {
         "events": [event.to_dict() for event in events],
