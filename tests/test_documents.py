@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import re
 import shlex
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -47,36 +45,6 @@ def made_for(gateway: SimulatedGateway, text: str) -> str:
     """An example with the simulator's endpoint and key."""
     text = text.replace("localhost:5000", gateway.endpoint)
     return text.replace("<gateway-api-key>", gateway.api_key)
-
-
-SEED = """
-from PACKAGE import GatewayClient
-
-async with await GatewayClient.connect(
-    endpoint="localhost:5000",
-    api_key="<gateway-api-key>",
-    plaintext=True,
-) as client:
-    session = await client.open_session(client_session_name="python-client")
-    try:
-        server_handle = await session.register("python-client")
-        item_handle = await session.add_item(server_handle, "Object.Attribute")
-        await session.advise(server_handle, item_handle)
-    finally:
-        await session.close()
-"""
-
-
-@pytest.mark.parametrize("package", ["zb_mom_ww_mxgateway", "mxgateway"])
-async def test_the_seeds_library_usage_runs_under_both_names(package: str) -> None:
-    text = SEED.replace("PACKAGE", package)
-    text = text.replace("Object.Attribute", "TestMachine_001.TestChangingInt")
-    async with SimulatedGateway() as gateway:
-        made = made_for(gateway, text)
-        code = compile(made, package, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        names: dict[str, Any] = {}
-        await eval(code, names)
-        assert names["session"].closed
 
 
 @pytest.mark.parametrize(("name", "text"), blocks("sh"))
