@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PROTO_DIR ?= proto
 OUT ?= generated
 
-.PHONY: help demo test test-deep generate check watch lint types bench build clean
+.PHONY: help demo test test-deep coverage generate check watch lint types bench build clean
 
 help: ## Show the targets.
 	@$(PYTHON) -c "import re; [print(f'{n:12}{t}') for n, t in re.findall(r'^([a-z-]+):.*## (.*)', open('Makefile').read(), re.M)]"
@@ -31,6 +31,9 @@ test: $(READY) ## Run the tests.
 
 test-deep: $(READY) ## Run the tests with many more examples.
 	$(PY) -m pytest --hypothesis-profile=deep
+
+coverage: $(READY) ## Run the tests and hold lines and branches of src above 95 %.
+	$(PY) -m pytest --cov --cov-report=term
 
 generate: $(READY) ## Generate the package from PROTO_DIR into OUT.
 	$(PY) -m codegen generate --proto-dir $(PROTO_DIR) --out $(OUT)
