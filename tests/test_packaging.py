@@ -37,3 +37,9 @@ def test_the_wheel_holds_the_runtime_packages_and_nothing_else(tmp_path: Path) -
     }
     for package in PACKAGES:
         assert f"{package}/py.typed" in names
+    modules = {
+        path.relative_to(root).as_posix()
+        for root in (ROOT / "src", ROOT / "generated")
+        for path in root.rglob("*.py")
+    }
+    assert {name for name in names if name.endswith(".py")} == modules

@@ -52,15 +52,15 @@ class AlarmCommands(CommandHandlers[Session]):
             guid = UUID(command.alarm_guid)
         except ValueError:
             raise invalid_argument(f"alarm_guid {command.alarm_guid!r} is no GUID") from None
-        return _acknowledged(
-            self._alarms.by_guid(guid), f"GUID {guid}", command.comment, command.operator_user
-        )
+        alarm = self._alarms.by_guid(guid)
+        return _acknowledged(context, alarm, f"GUID {guid}", command.comment, command.operator_user)
 
     async def acknowledge_alarm_by_name(
         self, context: Session, command: AcknowledgeAlarmByNameCommand
     ) -> AcknowledgeAlarmReplyPayload:
         name, provider, group = command.alarm_name, command.provider_name, command.group_name
         return _acknowledged(
+            context,
             self._alarms.by_name(name, provider, group),
             f"name {name!r}, provider {provider!r} and group {group!r}",
             command.comment,
@@ -76,11 +76,12 @@ class AlarmCommands(CommandHandlers[Session]):
 
 
 def _acknowledged(
-    alarm: Alarm | None, wanted: str, comment: str, operator: str
+    session: Session, alarm: Alarm | None, wanted: str, comment: str, operator: str
 ) -> AcknowledgeAlarmReplyPayload:
     if alarm is None:
         raise invalid_argument(f"there is no alarm with {wanted}")
-    alarm.acknowledge(comment, operator)
+    with session.causing():
+        alarm.acknowledge(comment, operator)
     return AcknowledgeAlarmReplyPayload(native_status=0)
 
 

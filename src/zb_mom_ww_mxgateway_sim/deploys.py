@@ -58,6 +58,7 @@ class Deploys:
         self._galaxy = galaxy
         self._current: Deploy | None = None
         self._watchers: set[Watcher] = set()
+        self._shut = False
 
     @property
     def current(self) -> Deploy:
@@ -83,6 +84,8 @@ class Deploys:
     def watch(self, last_seen: Timestamp | None) -> Generator[Watcher]:
         """A watcher that is told the present state, unless it is ``last_seen``, and all others."""
         current = self.current
+        if self._shut:
+            raise _shutting_down()
         watcher = Watcher()
         if last_seen != current.time:
             watcher.tell(current.event)
@@ -93,7 +96,8 @@ class Deploys:
             self._watchers.discard(watcher)
 
     def shut(self) -> None:
-        """End all watching."""
+        """End all watching, and let nobody watch any more."""
+        self._shut = True
         for watcher in self._watchers:
             watcher.end()
 
@@ -120,7 +124,11 @@ class Watcher:
         """The oldest event, as soon as there is one; UNAVAILABLE when the gateway shuts down."""
         while not self._events:
             if self._ended:
-                raise GRPCError(Status.UNAVAILABLE, "the gateway shuts down")
+                raise _shutting_down()
             self._wake.clear()
             await self._wake.wait()
         return self._events.popleft()
+
+
+def _shutting_down() -> GRPCError:
+    return GRPCError(Status.UNAVAILABLE, "the gateway is shutting down")

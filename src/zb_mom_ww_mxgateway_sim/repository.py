@@ -20,12 +20,11 @@ from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
 )
 
 from .galaxy import Attribute, Galaxy, Security
+from .values import NATIVE_TYPES
 
 #: Between the names of a contained path (D).
 SEPARATOR: Final = "/"
 
-#: What the contract's type numbers are above MXAccess's own.
-_NATIVE: Final = 2
 _SECURITY: Final = {
     Security.OPERATE: SecurityClassification.OPERATE,
     Security.SECURED_WRITE: SecurityClassification.SECURED_WRITE,
@@ -107,7 +106,7 @@ def _described(attribute: Attribute, name: str) -> GalaxyAttribute:
     return GalaxyAttribute(
         attribute_name=name,
         full_tag_reference=f"{attribute.name}[]" if is_array else attribute.name,
-        mx_data_type=attribute.data_type - _NATIVE,
+        mx_data_type=NATIVE_TYPES[attribute.data_type],
         data_type_name=attribute.data_type.name.title().replace("_", ""),
         is_array=is_array,
         array_dimension=len(attribute.value) if isinstance(attribute.value, list) else 0,
@@ -121,10 +120,10 @@ def _described(attribute: Attribute, name: str) -> GalaxyAttribute:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which objects are asked for; all that is given must match."""
+    """Which objects are asked for; all that is given must match. Equal ones are printed alike."""
 
-    category_ids: frozenset[int] = frozenset()
-    templates: frozenset[str] = frozenset()
+    category_ids: tuple[int, ...] = ()
+    templates: tuple[str, ...] = ()
     tag_name_glob: str = ""
     alarm_bearing_only: bool = False
     historized_only: bool = False
@@ -133,8 +132,8 @@ class Filters:
     def of(cls, request: DiscoverHierarchyRequest | BrowseChildrenRequest) -> Filters:
         """The filters of a request."""
         return cls(
-            category_ids=frozenset(request.category_ids),
-            templates=frozenset(text.casefold() for text in request.template_chain_contains),
+            category_ids=tuple(sorted(set(request.category_ids))),
+            templates=tuple(sorted({t.casefold() for t in request.template_chain_contains})),
             tag_name_glob=request.tag_name_glob.casefold(),
             alarm_bearing_only=request.alarm_bearing_only,
             historized_only=request.historized_only,

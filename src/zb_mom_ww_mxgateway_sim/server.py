@@ -108,8 +108,8 @@ class SimulatedGateway:
     def switch_alarm_provider(self, mode: AlarmProviderMode, reason: str = "") -> None:
         """Let alarms come from another source, as after a failure of the alarm manager.
 
-        Whoever follows alarms is told; each alarm says from then on that it is degraded, unless
-        ``mode`` is ALARMMGR.
+        Whoever follows alarms is told; each transition from then on says that it is degraded,
+        unless ``mode`` is ALARMMGR.
 
         Args:
             mode: The source from now on.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -78,6 +78,7 @@ class Session:
         self.tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Lock()
         self._held: list[MxEvent] = []
+        self._causing = False
         self._alarms: Subscription | None = None
 
     def submit(self, command: Callable[[], Awaitable[MxCommandReply]]) -> Pending:
@@ -113,9 +114,18 @@ class Session:
         """Raise ``event`` after the reply of the command that runs now."""
         self._held.append(event)
 
+    @contextmanager
+    def causing(self) -> Generator[None]:
+        """What is raised inside is caused by the command that runs now."""
+        self._causing = True
+        try:
+            yield
+        finally:
+            self._causing = False
+
     def emit(self, event: MxEvent) -> None:
         """Raise ``event`` now, but never before one that was caused earlier."""
-        if self._held:
+        if self._causing or self._held:
             self._held.append(event)
         else:
             self._raise(event)

@@ -32,15 +32,22 @@ _DEFAULTS: Final[dict[MxDataType, bool | int | float | str]] = {
     MxDataType.STRING: "",
 }
 
-
 #: MXAccess's own numbers of data types.
-_NATIVE_TYPES: Final[dict[MxDataType, int]] = {
+NATIVE_TYPES: Final[dict[MxDataType, int]] = {
     MxDataType.BOOLEAN: 1,
     MxDataType.INTEGER: 2,
     MxDataType.FLOAT: 3,
     MxDataType.DOUBLE: 4,
     MxDataType.STRING: 5,
     MxDataType.TIME: 6,
+}
+
+
+#: What an attribute takes, in words.
+_TAKEN: Final = {
+    MxDataType.BOOLEAN: "true or false",
+    MxDataType.INTEGER: "a whole number of 32 bits",
+    MxDataType.STRING: "a text",
 }
 
 
@@ -51,9 +58,9 @@ class WrongTypeError(Exception):
 def mx_value(value: Value, data_type: MxDataType) -> MxValue:
     """``value`` as MXAccess delivers it from an attribute of ``data_type``."""
     made = to_mx_value(value, data_type=data_type)
-    made.raw_data_type = _NATIVE_TYPES[data_type]
+    made.raw_data_type = NATIVE_TYPES[data_type]
     if made.array_value is not None:
-        made.array_value.raw_element_data_type = _NATIVE_TYPES[data_type]
+        made.array_value.raw_element_data_type = NATIVE_TYPES[data_type]
     return made
 
 
@@ -72,7 +79,7 @@ def times(values: list[Timestamp]) -> MxArray:
         element_data_type=MxDataType.TIME,
         variant_type="VT_DATE",
         dimensions=[len(values)],
-        raw_element_data_type=_NATIVE_TYPES[MxDataType.TIME],
+        raw_element_data_type=NATIVE_TYPES[MxDataType.TIME],
         timestamp_values=TimestampArray(values=values),
     )
 
@@ -92,7 +99,11 @@ def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Val
         except ValueError as error:  # a time that no calendar holds
             raise WrongTypeError(str(error)) from None
     if array != isinstance(plain, list):
-        raise WrongTypeError(f"the attribute is {'an array' if array else 'no array'}")
+        raise WrongTypeError(
+            "the attribute is an array; write a list"
+            if array
+            else "the attribute is no array; write a single value"
+        )
     if isinstance(plain, list):
         return [_convert(element, data_type) for element in plain]
     return _convert(plain, data_type)
@@ -109,7 +120,10 @@ def _convert(value: object, data_type: MxDataType) -> Scalar:
             value = int(value)
         if isinstance(value, int) and -(2**31) <= value < 2**31:
             return value
-    raise WrongTypeError(f"the value does not fit {data_type.name} without loss")
+    raise WrongTypeError(
+        f"the attribute is of type {data_type.name} and takes {_TAKEN[data_type]}, not this value "
+        f"of type {type(value).__name__}"
+    )
 
 
 def stored_time(value: MxValue | None) -> Timestamp:

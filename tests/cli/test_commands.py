@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
 
 import click
 import pytest
+import trustme
 
 from tests.cli.conftest import Run
-from zb_mom_ww_mxgateway import COMMANDS
+from zb_mom_ww_mxgateway import COMMANDS, MxEvent, MxGatewayTimeoutError
 from zb_mom_ww_mxgateway_cli.__main__ import cli, run
+from zb_mom_ww_mxgateway_cli.session import _bounded
 from zb_mom_ww_mxgateway_cli.values import comma_list, parse_value
 
 TAGS = "TestMachine_001.TestChangingInt,TestMachine_002.TestChangingInt"
@@ -172,6 +179,37 @@ def test_without_plaintext_there_is_tls_and_no_downgrade(mxgw: Run) -> None:
     assert "plaintext explicitly" in failed.error["error"]
 
 
+def test_a_certificate_that_is_not_accepted_is_code_3_and_asks_for_a_ca_file(
+    mxgw: Run, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        endpoint = f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.settimeout(10)
+        seen = []
+        for trusted in ([], ["--ca-file", str(ca_file)]):
+            server = Thread(target=_shake_hands, args=(listening, context))
+            server.start()
+            arguments = ["open-session", "--endpoint", endpoint, "--json", *trusted]
+            seen.append(mxgw(*arguments, plaintext=False))
+            server.join()
+    strange, hung_up = seen
+    assert (strange.code, strange.error["type"]) == (3, "MxGatewayCertificateError")
+    assert "ca_file" in strange.error["error"]
+    assert (hung_up.code, hung_up.error["type"]) == (3, "MxGatewayUnavailableError")
+
+
+def _shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
+    """Accept one connection, and hang up after its TLS handshake."""
+    with suppress(OSError):  # the client may not want to go on
+        connection, _ = listening.accept()
+        context.wrap_socket(connection, server_side=True).close()
+
+
 def test_an_endpoint_that_refuses_is_code_3(mxgw: Run) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -326,6 +364,17 @@ def test_a_bulk_write_names_the_option_that_is_wrong(
     failed = mxgw(*bulk, "--item-handles", handles, "--values", values)
     assert failed.code == 2
     assert flag in failed.err
+
+
+async def test_a_timeout_of_the_call_is_no_end_of_the_stream() -> None:
+    async def events() -> AsyncIterator[MxEvent]:
+        yield MxEvent()
+        raise MxGatewayTimeoutError("no answer")
+
+    shown = _bounded(events(), None, 60.0)
+    await anext(shown)
+    with pytest.raises(MxGatewayTimeoutError):
+        await anext(shown)
 
 
 def test_a_stream_that_never_began_prints_no_empty_result(mxgw: Run) -> None:

@@ -1,4 +1,4 @@
-"""A contract with other field numbers and one more command needs no edit but of the contract."""
+"""A contract with other numbers and one more command needs no edit but of the contract."""
 
 from __future__ import annotations
 
@@ -24,10 +24,25 @@ from zb_mom_ww_mxgateway_wire.fields import fields_of
 
 FIRST, SHIFT = 10, 7
 FIELD = re.compile(r"^(\s*(?:optional |repeated )?(?:map<.*>|[\w.]+) \w+ = )(\d+)(.*;)")
+VALUE = re.compile(r"^(\s*\w+ = )([1-9]\d*)(.*;)")
 RESERVED = re.compile(r"^\s*reserved [^\"]*;")
 BLOCK = re.compile(r"^\s*(message|enum|oneof|service|rpc|extend)\b.*\{\s*$")
 
 ECHO_KIND = "// Send a text back.\n  MX_COMMAND_KIND_ECHO = 900;"
+#: Tests of the SDK and of the simulator as they are, which know names alone.
+BY_HAND = [
+    "tests/sdk/test_tags.py",
+    "tests/sdk/test_events.py",
+    "tests/sdk/test_alarms.py",
+    "tests/sdk/test_galaxy.py",
+    "tests/sdk/test_galaxy_attributes.py",
+    "tests/sim/test_buffered.py",
+]
+#: Runs pytest, if what it is to test is the altered contract.
+PYTEST = (
+    "import pytest, sys, zb_mom_ww_mxgateway as sdk; "
+    "assert 'echo' in sdk.COMMANDS; sys.exit(pytest.main(sys.argv[1:]))"
+)
 MESSAGES = """
 // Asks for its text back.
 message EchoCommand {
@@ -52,8 +67,13 @@ def shifted(line: str) -> str:
     return FIELD.sub(lambda field: field[1] + re.sub(r"\d+", raised, field[2]) + field[3], line)
 
 
-def renumbered(text: str) -> str:
-    """The text of a .proto file with shifted field numbers; enum values keep theirs."""
+def with_other_value(line: str) -> str:
+    """A line of an enum with its value raised by ``SHIFT``, unless it is 0."""
+    return VALUE.sub(lambda value: f"{value[1]}{int(value[2]) + SHIFT}{value[3]}", line)
+
+
+def renumbered(text: str, *, values: bool = False) -> str:
+    """The text of a .proto file with shifted field numbers; with ``values`` those of enums too."""
     lines, blocks = [], []
     for line in text.splitlines():
         code = line.partition("//")[0]
@@ -61,8 +81,12 @@ def renumbered(text: str) -> str:
             blocks.append(found[1])
         elif "}" in code and "{" not in code:
             blocks.pop()
-        inside = bool(blocks) and blocks[-1] in ("message", "oneof")
-        lines.append(shifted(line) if inside else line)
+        block = blocks[-1] if blocks else ""
+        if block in ("message", "oneof"):
+            line = shifted(line)
+        elif block == "enum" and values:
+            line = with_other_value(line)
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -78,12 +102,12 @@ def with_echo(text: str) -> str:
     return text + MESSAGES
 
 
-def altered_protos(folder: Path) -> Path:
+def altered_protos(folder: Path, *, values: bool = False) -> Path:
     """A copy of the contract with the numbers shifted and one more command."""
     proto = folder / "proto"
     shutil.copytree(PROTO, proto)
     for path in proto.glob("*.proto"):
-        text = renumbered(path.read_text(encoding="utf-8"))
+        text = renumbered(path.read_text(encoding="utf-8"), values=values)
         if "enum MxCommandKind" in text:
             text = with_echo(text)
         path.write_text(text, encoding="utf-8")
@@ -107,15 +131,17 @@ def own_messages(contract: Contract) -> Iterator[str]:
     return (name for name in contract.pairs if not name.startswith("google."))
 
 
-def test_renumbering_leaves_enum_values_and_small_numbers() -> None:
+def test_renumbering_leaves_small_numbers_and_enum_values_unless_asked() -> None:
     text = (
         "message M {\n  reserved 9, 12 to 14;\n  int32 a = 9;\n  map<string, M> b = 10;\n"
         "  oneof o {\n    M c = 99 [deprecated = true];\n  }\n  enum E {\n    F = 11;\n  }\n}\n"
     )
-    assert renumbered(text) == (
+    shifted_fields = (
         "message M {\n  reserved 9, 19 to 21;\n  int32 a = 9;\n  map<string, M> b = 17;\n"
         "  oneof o {\n    M c = 106 [deprecated = true];\n  }\n  enum E {\n    F = 11;\n  }\n}\n"
     )
+    assert renumbered(text) == shifted_fields
+    assert renumbered(text, values=True) == shifted_fields.replace("F = 11", "F = 18")
 
 
 def test_every_field_from_10_on_has_moved_and_no_other(altered: Contract) -> None:
@@ -222,10 +248,28 @@ def mxgw(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_sdk_command_line_and_simulator_work_with_the_altered_contract(tmp_path: Path) -> None:
-    root, files = render_contract(altered_protos(tmp_path))
-    out = tmp_path / "out"
-    write(files, root, out)
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the altered contract, with other values of enums besides, has the package's name."""
+    folder = tmp_path_factory.mktemp("renumbered")
+    root, files = render_contract(altered_protos(folder, values=True))
+    write(files, root, folder / "out")
+    return folder / "out"
+
+
+def test_what_is_written_by_hand_passes_its_tests_with_the_altered_contract(out: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PYTEST, "-p", "no:cacheprovider", *BY_HAND],
+        cwd=PROTO.parent,
+        env={**os.environ, "PYTHONPATH": str(out)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_sdk_command_line_and_simulator_work_with_the_altered_contract(out: Path) -> None:
     demo = mxgw(out, "demo")
     assert demo.returncode == 0, demo.stderr
     assert demo.stdout.count("OnWriteComplete") == 2

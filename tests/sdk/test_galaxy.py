@@ -30,7 +30,6 @@ from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
     BrowseChildrenRequest,
     DeployEvent,
     DiscoverHierarchyRequest,
-    GalaxyAttribute,
     GalaxyObject,
     WatchDeployEventsRequest,
 )
@@ -342,24 +341,6 @@ async def test_the_raw_forms_answer_one_page_as_it_is(galaxy: GalaxyRepositoryCl
 
 
 # Attributes
-
-
-def test_native_type_numbers_are_those_of_values_less_two() -> None:
-    assert {
-        native: data_type_of(GalaxyAttribute(mx_data_type=native)) for native in range(1, 9)
-    } == {
-        1: MxDataType.BOOLEAN,
-        2: MxDataType.INTEGER,
-        3: MxDataType.FLOAT,
-        4: MxDataType.DOUBLE,
-        5: MxDataType.STRING,
-        6: MxDataType.TIME,
-        7: MxDataType.ELAPSED_TIME,
-        8: MxDataType.REFERENCE,
-    }
-    assert data_type_of(GalaxyAttribute(mx_data_type=15)) is MxDataType.INTERNATIONALIZED_STRING
-    assert data_type_of(GalaxyAttribute(mx_data_type=16)) is MxDataType.BIG_STRING
-    assert data_type_of(GalaxyAttribute(mx_data_type=-1)) is MxDataType.UNKNOWN
 
 
 async def test_an_attribute_tells_how_to_write_it(galaxy: GalaxyRepositoryClient) -> None:

@@ -57,6 +57,16 @@ async def test_children_are_fetched_once_however_many_ask(
     assert served.calls["browse"] == 1
 
 
+async def test_nodes_that_are_expanded_at_the_same_time_do_not_mix_their_pages(
+    galaxy: GalaxyRepositoryClient,
+) -> None:
+    (plant,) = await galaxy.browse(page_size=1)
+    area, *_ = await plant.children()
+    again, below = await asyncio.gather(plant.refresh(), area.children())
+    assert names(again) == ["TestArea", "TestEngine", "TestPlatform"]
+    assert names(below) == MACHINES
+
+
 async def test_a_node_without_children_is_not_asked_about_until_it_is_refreshed(
     served: ObservedGalaxy, area: BrowseNode
 ) -> None:

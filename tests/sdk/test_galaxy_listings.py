@@ -20,6 +20,7 @@ from zb_mom_ww_mxgateway.errors import (
     MxGatewayMalformedReplyError,
     MxGatewayProtocolError,
     MxGatewayUnavailableError,
+    MxGatewayValueError,
 )
 from zb_mom_ww_mxgateway.galaxy import GalaxyRepositoryClient, deploy_time
 from zb_mom_ww_mxgateway.galaxy.listing import RESTARTS
@@ -281,6 +282,20 @@ async def test_a_gateway_that_does_not_count_and_ends_with_an_empty_page_is_unde
     assert [o.gobject_id for o in await client.discover_hierarchy()] == [1, 2, 3]
 
 
+async def test_pages_without_objects_between_others_are_not_counted_together(
+    scripted: ScriptedGalaxy, client: GalaxyRepositoryClient
+) -> None:
+    def hierarchy(request: DiscoverHierarchyRequest) -> DiscoverHierarchyReply:
+        number = len(scripted.requests)
+        objects = [found(number)] if number % 2 else []
+        return DiscoverHierarchyReply(
+            objects=objects, next_page_token=str(number) if number < 300 else ""
+        )
+
+    scripted.hierarchy = hierarchy
+    assert len(await client.discover_hierarchy()) == 150
+
+
 async def test_what_is_not_asked_for_is_not_sent(
     scripted: ScriptedGalaxy, client: GalaxyRepositoryClient
 ) -> None:
@@ -347,6 +362,13 @@ async def test_an_event_without_a_time_has_an_empty_one_and_says_so(
     async with client.watch_deploy_events_raw(WatchDeployEventsRequest()) as raw:
         assert [event.time_of_last_deploy for event in [e async for e in raw]] == [None, known]
     assert [request.last_seen_deploy_time for request in scripted.watched] == [None, None]
+
+
+def test_a_deploy_time_that_no_calendar_holds_is_an_error_of_the_value() -> None:
+    time = Timestamp(seconds=2**40)
+    event = DeployEvent(time_of_last_deploy=time, time_of_last_deploy_present=True)
+    with pytest.raises(MxGatewayValueError, match="no datetime"):
+        deploy_time(event)
 
 
 async def test_leaving_a_watch_ends_its_call(

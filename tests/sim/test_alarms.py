@@ -156,6 +156,18 @@ async def test_writing_ack_msg_acknowledges(plant, stub):
     assert await plant.state() == [False, True, "again"]
 
 
+async def test_an_ack_msg_that_is_written_changes_once(plant):
+    message = f"{ALARM}.AckMsg"
+    await plant.write(ALARM, True)
+    async with plant.session.events() as events:
+        await events.take(8)  # the first values, and what raising has changed
+        await plant.write(message, "seen")
+        changed = [event.item_handle for event in await events.take(3)]
+        assert changed.count(plant.handles[message]) == 2  # the write's completion, and the value
+        assert changed.count(plant.handles[f"{ALARM}.Acked"]) == 1
+        assert await events.quiet()
+
+
 async def test_a_cleared_alarm_can_still_be_acknowledged_once(plant, stub):
     for value in (True, False):
         await plant.write(ALARM, value)

@@ -21,7 +21,7 @@ from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_sim.deploys import QUEUE_LIMIT, Deploys
 from zb_mom_ww_mxgateway_sim.galaxy import GOOD, Galaxy
-from zb_mom_ww_mxgateway_sim.repository import Filters, Repository, below, objects_of
+from zb_mom_ww_mxgateway_sim.repository import Filters, Node, Repository, below, objects_of
 
 
 def names(nodes):
@@ -249,6 +249,23 @@ def test_filters_keep_what_matches_all_of_them(objects, ids, texts, glob, alarms
         assert Filters.of(request).keep(nodes) == expected
 
 
+@pytest.mark.parametrize(
+    ("glob", "kept"),
+    [
+        ("[ab]", ["[ab]"]),
+        ("[!a]*", ["[!a]x"]),
+        ("a?", ["ab", "A-"]),
+        ("?", ["a"]),
+        ("\\*", []),
+        ("A*", ["a", "ab", "A-"]),
+    ],
+)
+def test_nothing_but_stars_and_question_marks_means_anything_in_a_glob(glob, kept):
+    tags = ["a", "ab", "A-", "[ab]", "[!a]x"]
+    nodes = [Node(GalaxyObject(tag_name=tag)) for tag in tags]
+    assert names(Filters.of(DiscoverHierarchyRequest(tag_name_glob=glob)).keep(nodes)) == kept
+
+
 # Deploys
 
 
@@ -259,6 +276,19 @@ def test_nothing_is_known_before_the_first_deploy():
     assert caught.value.status is Status.UNAVAILABLE
     deploys.deploy()
     assert deploys.current.event.object_count == 6
+
+
+async def test_whoever_comes_while_the_gateway_shuts_down_is_sent_away():
+    deploys = Deploys(Galaxy(seed=0, machines=0))
+    deploys.deploy()
+    with deploys.watch(None) as watcher:
+        deploys.shut()
+        assert (await watcher.next()).sequence == 1
+        with pytest.raises(GRPCError) as told:
+            await watcher.next()
+    with pytest.raises(GRPCError) as refused, deploys.watch(None):
+        pass
+    assert told.value.status is refused.value.status is Status.UNAVAILABLE
 
 
 async def test_a_slow_reader_loses_the_oldest_events_which_shows_as_a_gap():

@@ -135,9 +135,17 @@ async def test_a_token_is_good_for_its_own_query_and_deploy_alone(gateway, galax
     again = DiscoverHierarchyRequest(page_token=token, include_attributes=True)
     rest = await galaxy.discover_hierarchy(again)
     assert len(first.objects) + len(rest.objects) == first.total_object_count
-    # Another way to name the same parent asks the same.
+    # Another way to name the same parent asks the same, and so do filters in another order.
     same = BrowseChildrenRequest(parent_tag_name="testarea", page_token=of_children.next_page_token)
     assert len((await galaxy.browse_children(same)).children) == 5
+    ids, texts = [10, 2, 18], ["$Test", "$user"]
+    some = DiscoverHierarchyRequest(category_ids=ids, template_chain_contains=texts, page_size=2)
+    turned = DiscoverHierarchyRequest(
+        category_ids=[*ids[::-1], 2],
+        template_chain_contains=["$USER", "$test"],
+        page_token=(await galaxy.discover_hierarchy(some)).next_page_token,
+    )
+    assert len((await galaxy.discover_hierarchy(turned)).objects) == 6
     gateway.deploy()
     refusal = await refused(galaxy.discover_hierarchy(again))
     assert refusal.status is Status.INVALID_ARGUMENT

@@ -8,8 +8,27 @@ from typing import Final
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import GalaxyAttribute
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxDataType
 
-#: What MXAccess's own type numbers lack towards ``MxDataType``, whose 0 is "unspecified".
-_NATIVE: Final = 2
+#: The types in the order of MXAccess's own numbers, which begin with -1.
+_NATIVE_TYPES: Final = (
+    MxDataType.UNKNOWN,
+    MxDataType.NO_DATA,
+    MxDataType.BOOLEAN,
+    MxDataType.INTEGER,
+    MxDataType.FLOAT,
+    MxDataType.DOUBLE,
+    MxDataType.STRING,
+    MxDataType.TIME,
+    MxDataType.ELAPSED_TIME,
+    MxDataType.REFERENCE,
+    MxDataType.STATUS_TYPE,
+    MxDataType.DATA_TYPE_ENUM,
+    MxDataType.SECURITY_CLASSIFICATION_ENUM,
+    MxDataType.DATA_QUALITY_TYPE,
+    MxDataType.QUALIFIED_ENUM,
+    MxDataType.QUALIFIED_STRUCT,
+    MxDataType.INTERNATIONALIZED_STRING,
+    MxDataType.BIG_STRING,
+)
 
 
 class ObjectCategory(IntEnum):
@@ -41,5 +60,9 @@ def data_type_of(attribute: GalaxyAttribute) -> MxDataType:
 
     ``attribute.mx_data_type`` is MXAccess's own number. What this returns fits the ``data_type``
     of ``to_mx_value``, so that a value is written as the type that the attribute has.
+
+    Returns:
+        ``UNKNOWN`` for a number that is not MXAccess's.
     """
-    return MxDataType(attribute.mx_data_type + _NATIVE)
+    place = attribute.mx_data_type + 1
+    return _NATIVE_TYPES[place] if 0 <= place < len(_NATIVE_TYPES) else MxDataType.UNKNOWN

@@ -27,7 +27,11 @@ from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 
 from ..channel import GatewayChannel
 from ..connection import Connection
-from ..errors import MxGatewayArgumentError, MxGatewayMalformedReplyError
+from ..errors import (
+    MxGatewayArgumentError,
+    MxGatewayMalformedReplyError,
+    MxGatewayValueError,
+)
 from ..options import ClientOptions
 from ..streams import Reader, Stream
 from .browse import BrowseNode
@@ -47,9 +51,17 @@ def deploy_time(event: DeployEvent) -> datetime | None:
 
     Returns:
         None when the gateway does not know a time.
+
+    Raises:
+        MxGatewayValueError: The time is none that a datetime holds.
     """
     time = event.time_of_last_deploy
-    return time.to_datetime() if time is not None and event.time_of_last_deploy_present else None
+    if time is None or not event.time_of_last_deploy_present:
+        return None
+    try:
+        return time.to_datetime()
+    except ValueError as error:
+        raise MxGatewayValueError(f"time_of_last_deploy has no datetime: {error}") from None
 
 
 class GalaxyRepositoryClient(Connection):
@@ -119,6 +131,8 @@ class GalaxyRepositoryClient(Connection):
         Raises:
             MxGatewayGalaxyChangedError: The galaxy was deployed between two pages. Objects of the
                 older deploy were handed out already, so it does not start over by itself.
+            MxGatewayArgumentError, MxGatewayNotFoundError, MxGatewayProtocolError: As
+                ``discover_hierarchy``.
         """
         return _one_by_one(self._hierarchy(hierarchy_request(**filters)))
 
