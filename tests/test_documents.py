@@ -32,7 +32,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "text"), blocks("python"))
 async def test_the_python_of_the_documents_runs(name: str, text: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
-    async with SimulatedGateway(change_interval=0.05) as gateway:
+    # A first value takes a while on a live system too: what does not wait for it fails here.
+    async with SimulatedGateway(change_interval=0.05, first_value_delay=0.2) as gateway:
         script.write_text(made_for(gateway, text), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(script), stdout=PIPE, stderr=PIPE

@@ -233,7 +233,8 @@ _TRANSIENT: Final = frozenset(
 
 #: What to do about details of a status.
 _HINTS: Final[Mapping[int, str]] = {
-    6: "check the reference for a misspelling and that its object is deployed",
+    6: "check the reference for a misspelling and that its object is deployed; elements count "
+    "in arrays from 1",
     1003: "name the whole array as Attribute[] or one element as Attribute[1]",
     1012: "write it with write_secured and the id of an authenticated user",
     1013: "write it with write_secured and two users, the second of whom verifies",
@@ -244,7 +245,7 @@ OPEN_ANEW: Final = "; open a new session"
 NOT_READY: Final = "; one that is starting gets ready by itself, any other has to be opened anew"
 
 _STATUS_HINTS: Final[Mapping[ProtocolStatusCode, str]] = {
-    ProtocolStatusCode.INVALID_REQUEST: "; this gateway does not take that command, or not so",
+    ProtocolStatusCode.INVALID_REQUEST: "; this gateway does not take it, or not so filled in",
     ProtocolStatusCode.CANCELED: "; it was given up at the gateway, and may have taken effect",
 }
 

@@ -269,6 +269,11 @@ class Reading:
     def __bool__(self) -> bool:
         return not self.error
 
+    def __str__(self) -> str:
+        if self.error:
+            return f"{self.tag}: {self.error}"
+        return f"{self.tag} = {self.value!r}" + (f" at {self.timestamp}" if self.timestamp else "")
+
     @property
     def is_good(self) -> bool:
         """Whether the value may be used."""

@@ -10,6 +10,7 @@ import click
 
 from .connection import api_key_from, json_option, run_async
 from .output import OK, emit, progress
+from .values import Seconds
 
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway_sim import SimulatedGateway
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="0 picks one."
 )
-@click.option("--api-key", help="Key to ask of clients; one is made up when none is given.")
+@click.option(
+    "--api-key", help="Key to ask of clients, mxgw_<id>_<secret>; made up if none is given."
+)
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the key.")
 @click.option(
     "--seed",
@@ -30,6 +33,13 @@ if TYPE_CHECKING:
     help="Same seed, same sequence of values of each tag.",
 )
 @click.option("--machines", type=click.IntRange(1), default=10, show_default=True, help="Objects.")
+@click.option(
+    "--first-value-delay",
+    type=Seconds(min=0),
+    default=0.0,
+    show_default=True,
+    help="Seconds from an advice to its first value; 3 to 8 on a live system.",
+)
 @json_option
 def simulate(
     host: str,
@@ -38,6 +48,7 @@ def simulate(
     api_key_env: str | None,
     seed: int,
     machines: int,
+    first_value_delay: float,
     as_json: bool,
 ) -> int:
     """Run a gateway without a plant, until Ctrl-C.
@@ -51,7 +62,14 @@ def simulate(
     # A key from the environment is kept out of the output.
     shows_key = api_key_env is None
     try:
-        gateway = SimulatedGateway(host=host, port=port, api_key=key, seed=seed, machines=machines)
+        gateway = SimulatedGateway(
+            host=host,
+            port=port,
+            api_key=key,
+            seed=seed,
+            machines=machines,
+            first_value_delay=first_value_delay,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:

@@ -116,7 +116,9 @@ def whole_number(text: str) -> int:
 
 
 class Seconds(click.FloatRange):
-    """A time span in seconds: finite, above 0, and short enough for gRPC's eight digits."""
+    """A time span in seconds: finite, from 0 (``min_open``: above it), and short enough for gRPC's
+    eight digits.
+    """
 
     name = "seconds"
 
@@ -128,6 +130,7 @@ class Seconds(click.FloatRange):
             number = float(str(value))
         except ValueError:
             number = math.nan
-        if not 0 < number < 100_000_000:
-            self.fail("must be a number of seconds above 0 and below 100,000,000", param, ctx)
+        if not 0 <= number < 100_000_000 or (self.min_open and not number):
+            least = "above 0" if self.min_open else "from 0"
+            self.fail(f"must be a number of seconds {least} and below 100,000,000", param, ctx)
         return number

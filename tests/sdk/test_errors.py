@@ -274,7 +274,7 @@ def test_an_acknowledgement_that_failed_raises_with_its_reply(
 def test_a_refused_acknowledgement_keeps_its_reply_too() -> None:
     refused = ProtocolStatus(code=ProtocolStatusCode.INVALID_REQUEST)
     reply = AcknowledgeAlarmReply(protocol_status=refused)
-    with pytest.raises(MxGatewayCommandError, match="does not take that command") as caught:
+    with pytest.raises(MxGatewayCommandError, match="this gateway does not take it") as caught:
         acknowledged(reply)
     assert type(caught.value) is MxGatewayCommandError
     assert caught.value.reply is reply

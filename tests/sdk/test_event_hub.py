@@ -21,6 +21,7 @@ from zb_mom_ww_mxgateway import (
     GatewayClient,
     MxEvent,
     MxGatewayResourceExhaustedError,
+    MxGatewaySessionClosedError,
     MxGatewaySessionNotReadyError,
     MxGatewayUnavailableError,
     ReplayGap,
@@ -38,12 +39,17 @@ def scripted() -> ScriptedGateway:
 
 
 @pytest.fixture
-async def session(scripted: ScriptedGateway) -> AsyncIterator[Session]:
+async def client(scripted: ScriptedGateway) -> AsyncIterator[GatewayClient]:
     options = ClientOptions(endpoint="scripted:1", plaintext=True, api_key=KEY)
     async with ChannelFor([scripted], codec=MessageCodec()) as channel:
-        session = await GatewayClient(GatewayChannel(channel, options), options).open_session()
-        yield session
-        await session.close()
+        yield GatewayClient(GatewayChannel(channel, options), options)
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> AsyncIterator[Session]:
+    session = await client.open_session()
+    yield session
+    await session.close()
 
 
 @pytest.fixture
@@ -220,6 +226,91 @@ async def test_gaps_reach_watches_and_streams(
             assert isinstance(await watch.next(), EventGap)
             assert isinstance(await watch.next(), DataChange)
         assert isinstance(await anext(events), EventGap)
+
+
+async def test_what_a_stream_resumes_to_is_no_news_to_a_watch(
+    scripted: ScriptedGateway, session: Session, hub: EventHub
+) -> None:
+    scripted.send(change(1), change(2))
+    async with session.stream_events() as events:
+        assert await sequences(events, 2) == [1, 2]
+    with hub.watch(any_event) as watch:
+        await scripted.attached(2)
+        async with session.stream_events(after_worker_sequence=1) as events:
+            await scripted.attached(3)
+            scripted.send(change(2), change(3))
+            assert await sequences(events, 2) == [2, 3]
+            assert (await watch.next()).worker_sequence == 3
+
+
+async def test_the_stream_after_one_that_was_dropped_takes_its_place(
+    scripted: ScriptedGateway, session: Session, hub: EventHub
+) -> None:
+    scripted.slow_to_notice = 0.1
+    scripted.send(change(1))
+    async for _ in session.stream_events():
+        break
+    async with session.stream_events(after_worker_sequence=1) as events:
+        await scripted.attached(2)
+        with hub.watch(any_event) as watch:
+            scripted.send(change(2))
+            assert (await watch.next()).worker_sequence == 2
+        assert await sequences(events, 1) == [2]
+    assert {request.after_worker_sequence for request in scripted.requests[1:]} == {1}
+
+
+async def test_a_watch_after_a_stream_that_was_dropped_goes_on_behind_it(
+    scripted: ScriptedGateway, session: Session, hub: EventHub
+) -> None:
+    scripted.send(change(1))
+    async for _ in session.stream_events():
+        break
+    with hub.watch(any_event) as watch:
+        await scripted.attached(2)
+        scripted.send(change(2))
+        assert (await watch.next()).worker_sequence == 2
+    assert {request.after_worker_sequence for request in scripted.requests[1:]} == {1}
+
+
+async def test_a_stream_outlives_the_session_object_that_it_came_from(
+    scripted: ScriptedGateway, client: GatewayClient
+) -> None:
+    async def opened() -> streams.Stream[Event]:
+        session = await client.open_session()
+        with session._hub.watch(any_event) as watch:
+            scripted.send(change(1))
+            await watch.next()
+        return session.stream_events()
+
+    events = await opened()
+    assert await sequences(events, 1) == [1]
+    scripted.send(change(2))
+    assert await sequences(events, 1) == [2]
+
+
+async def test_closing_the_session_ends_a_watch_that_waits(
+    scripted: ScriptedGateway, session: Session, hub: EventHub
+) -> None:
+    with hub.watch(any_event) as watch:
+        waiting = asyncio.create_task(watch.next())
+        await scripted.settled(1)
+        await session.close()
+        with pytest.raises(MxGatewaySessionClosedError, match="this session was closed"):
+            await waiting
+    await scripted.settled(0)
+    assert len(scripted.requests) == 1
+
+
+async def test_closing_the_session_ends_a_watch_whose_stream_goes_on(
+    scripted: ScriptedGateway, session: Session, hub: EventHub
+) -> None:
+    async with session.stream_events():
+        with hub.watch(any_event) as watch:
+            waiting = asyncio.create_task(watch.next())
+            await scripted.settled(1)
+            await session.close()
+            with pytest.raises(MxGatewaySessionClosedError):
+                await waiting
 
 
 async def test_closing_the_session_ends_what_watches_had_opened(

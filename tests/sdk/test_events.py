@@ -237,6 +237,7 @@ def test_a_good_reading_is_true_and_knows_no_error() -> None:
     assert (reading.tag, reading.value, reading.quality) == ("Tag.A", "on", 192)
     assert (reading.timestamp, reading.was_cached, reading.error) == (NOON, True, "")
     assert reading.timestamp_ns == int(NOON.timestamp()) * 10**9
+    assert str(reading) == "Tag.A = 'on' at 2026-01-31 12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -276,6 +277,7 @@ def test_a_reading_that_is_not_good_is_false_and_says_why(raw: BulkReadResult, e
     reading = reading_of("Tag.A", raw)
     assert not reading
     assert error in reading.error
+    assert str(reading) == f"Tag.A: {reading.error}"
     assert reading.raw is raw
 
 
