@@ -43,6 +43,7 @@ from .http2 import (
     NO_WORD,
     RESET,
     VIOLATION,
+    Call,
     ConnectTimeoutError,
     GatewayConnection,
     MessageTooLongError,
@@ -152,8 +153,8 @@ class GatewayChannel:
 
     def _open(
         self, method: Method[Request, Reply], timeout: float | None, metadata: Metadata | None
-    ) -> Stream[bytes | Request, Reply]:
-        return self._channel.request(
+    ) -> Call[bytes | Request, Reply]:
+        made: Stream[bytes | Request, Reply] = self._channel.request(
             method.path,
             method.cardinality,
             method.request,
@@ -161,6 +162,7 @@ class GatewayChannel:
             timeout=timeout,
             metadata=self._headers(metadata),
         )
+        return Call(made)
 
     def _headers(self, metadata: Metadata | None) -> dict[str, str]:
         headers = dict(metadata or {})
@@ -176,7 +178,8 @@ class GatewayChannel:
             yield
         except asyncio.CancelledError as error:
             _forget(error)
-            raise
+            # A new one, as contextlib gives this one its traceback back.
+            raise asyncio.CancelledError(*error.args) from None
         except _FROM_BELOW as error:
             _forget(error)
             if isinstance(error, GRPCError):
@@ -307,8 +310,9 @@ def _timeout(attempt: _Attempt) -> MxGatewayError:
         text = f"{attempt.text} did not end {limit}; it may still take effect, so check the "
         text += "session's state before reusing handles"
     else:
-        text = f"{attempt.text} was not sent {limit}: there was no connection, or it has as many "
-        text += "calls as it takes at once (often 100); close event streams that nobody reads"
+        text = f"{attempt.text} was not sent {limit}: there was no connection, or the gateway does "
+        text += "not read, or has as many calls as it takes at once (often 100); close event "
+        text += "streams that nobody reads"
     return MxGatewayTimeoutError(text, status=Status.DEADLINE_EXCEEDED)
 
 

@@ -24,7 +24,7 @@ def spec_of(command: MxCommand) -> CommandSpec[Message, object] | None:
 
 
 def describe_command(command: MxCommand) -> str:
-    """A command such as ``write(server_handle=1, item_handle=2)``: handles and references only."""
+    """A command such as ``write(server_handle=1, item_handle=2)``: what it is for, not values."""
     spec = spec_of(command)
     if spec is None:
         return f"command {command.kind!s}"
@@ -37,8 +37,8 @@ def describe_command(command: MxCommand) -> str:
         if info.repeated:
             countable = isinstance(value, Sized) and not isinstance(value, (str, bytes))
             parts.append(f"{len(value) if countable else 'no'} {name}")
-        elif info.proto_type != "message" and not info.redact and payload.is_set(name):
-            parts.append(f"{name}={value!r}")
+        elif name not in _UNTOLD and info.proto_type != "message" and not info.redact:
+            parts += [f"{name}={value!r}"] if payload.is_set(name) else []
     return f"{spec.name}({', '.join(parts)})"
 
 
@@ -59,7 +59,8 @@ def describe_request(path: str, request: Message) -> str:
     return path.rpartition("/")[2] + about + where
 
 
-#: Fields of requests that do not say what is asked for, or are for others than the reader.
+#: Fields that do not say what is asked for, or are for others than the reader; a comment is a
+#: value too, as acknowledging writes it into the alarm's attribute.
 _UNTOLD: Final = frozenset(
     {"session_id", "client_correlation_id", "page_size", "page_token", "comment", "operator_user"}
 )

@@ -1,40 +1,34 @@
 """grpclib's connection with our limits: the one file that reaches below its public classes.
 
-From the outside in: a ``GatewayConnection`` makes a ``_Protocol`` for each connection and a
-``_Call`` for each call. What each class changes is in its docstring.
+From the outside in: a ``GatewayConnection`` makes a ``_Protocol`` for each connection, and a
+``Call`` is one call over it. What each class changes is in its docstring.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-import struct
-import time
 from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from grpclib.client import Channel, Handler, Stream
 from grpclib.config import Configuration
-from grpclib.const import Cardinality
 from grpclib.exceptions import StreamTerminatedError
-from grpclib.metadata import Deadline
 from grpclib.protocol import Connection, EventsProcessor, H2Protocol, Stream as Http2Stream
 from grpclib.utils import DeadlineWrapper, Wrapper
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import Event
+from h2.events import DataReceived, Event, ResponseReceived, TrailersReceived
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
+from typing_extensions import override
 
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 from .options import ClientOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 #: How grpclib's reasons for the end of a call begin, and ours.
 GOAWAY: Final = "Received GOAWAY"
@@ -43,6 +37,9 @@ VIOLATION: Final = "Protocol error"
 NO_ANSWER: Final = "No answer to a ping"
 NO_WORD: Final = "Closed without a word"
 
+#: Bytes under way to all calls: far more than the 4 MiB for each, so that one which nobody reads
+#: holds up no other.
+_CONNECTION_WINDOW: Final = 2**30
 #: The longest wait for the answer to a ping, in seconds.
 _PATIENCE: Final = 20.0
 #: A frame begins with three bytes of length and one of type; the first one has to be SETTINGS.
@@ -67,15 +64,20 @@ class MessageTooLongError(Exception):
 
 
 class _Stream(Http2Stream):
-    """Refuses long messages by their prefix, names our user agent, waits for no lost trailers."""
+    """Refuses long messages by their prefix, names our user agent, waits for no lost trailers.
+
+    While it waits for its turn it is in ``waiting`` of its connection.
+    """
 
     connection: _Connection  # which makes it
 
+    @override
     async def recv_data(self, size: int) -> bytes:
         if size > self.connection.options.max_receive_bytes:
             raise MessageTooLongError(size)
         return await super().recv_data(size)
 
+    @override
     async def send_request(
         self,
         headers: list[tuple[str, str]],
@@ -86,31 +88,45 @@ class _Stream(Http2Stream):
         own = self.connection.options.user_agent
         agent = f"{own} {_USER_AGENT}" if own else _USER_AGENT
         headers = [(name, agent if name == "user-agent" else value) for name, value in headers]
-        return await super().send_request(headers, end_stream, _processor=_processor)
+        self.connection.waiting.add(self)
+        try:
+            return await super().send_request(headers, end_stream, _processor=_processor)
+        finally:
+            self.connection.waiting.discard(self)
 
+    @override
     def __ended__(self) -> None:
         super().__ended__()
-        if self.trailers is None and "grpc-status" not in dict(self.headers or ()):
+        unsaid = self.headers is not None and "grpc-status" not in dict(self.headers)
+        if unsaid and self.trailers is None:
             # grpclib would wait for them for ever; so it says what is missing.
             self.trailers = []
             self.trailers_received.set()
 
+    @override
     def __terminated__(self, reason: str) -> None:
         if self.wrapper is not None:
             self.wrapper.cancel(self.connection.lost or StreamTerminatedError(reason))
 
 
 class _Connection(Connection):
-    """Makes our streams, and remembers the TLS alert that it was lost with."""
+    """Makes our streams, knows those not yet sent, and the TLS alert that it was lost with."""
 
     lost: ssl.SSLError | None = None
 
     def __init__(
-        self, connection: H2Connection, transport: asyncio.Transport, options: ClientOptions
+        self,
+        connection: H2Connection,
+        transport: asyncio.Transport,
+        *,
+        config: Configuration,
+        options: ClientOptions,
     ) -> None:
-        super().__init__(connection, transport, config=Configuration().__for_client__())
+        super().__init__(connection, transport, config=config)
         self.options = options
+        self.waiting = set[Http2Stream]()
 
+    @override
     def create_stream(
         self, *, stream_id: int | None = None, wrapper: Wrapper | None = None
     ) -> Http2Stream:
@@ -120,16 +136,40 @@ class _Connection(Connection):
 
     def ping(self) -> None:
         """Send a ping, which any HTTP/2 peer has to answer."""
-        self._connection.ping(struct.pack("!Q", time.monotonic_ns()))
+        self._connection.ping(bytes(8))  # whatever comes back, be it data, is an answer
         self.flush()
 
 
 class _Processor(EventsProcessor):
-    """Ignores frames it does not know, as HTTP/2 wants it; grpclib ends the connection."""
+    """Takes what HTTP/2 allows and grpclib stumbles over, and ends calls that were never sent."""
 
+    connection: _Connection
+
+    @override
     def process(self, event: Event) -> None:
-        if type(event) in getattr(self, "processors", ()):
-            super().process(event)
+        if type(event) not in getattr(self, "processors", ()):
+            return  # a frame that is not known has to be ignored; grpclib would raise
+        if isinstance(event, DataReceived) and not event.flow_controlled_length:
+            return  # grpclib takes it for the end of the message
+        if isinstance(event, (ResponseReceived, TrailersReceived)):
+            # Nobody here reads binary ones, and grpclib raises where one is no base64.
+            event.headers = [h for h in event.headers if not _name(h).endswith("-bin")]
+            if isinstance(event, ResponseReceived) and ":status" not in map(_name, event.headers):
+                stream = self.streams.get(event.stream_id)
+                if stream is not None:
+                    stream.__terminated__(f"{VIOLATION}: a response without :status")
+                return
+        super().process(event)
+
+    @override
+    def close(self, reason: str = "Connection closed") -> None:
+        for stream in self.connection.waiting:
+            stream.__terminated__(reason)  # grpclib knows only those that were sent
+        super().close(reason)
+
+
+def _name(header: tuple[str | bytes, str | bytes]) -> str:
+    return str(header[0])  # which h2 has decoded
 
 
 class _Protocol(H2Protocol):
@@ -148,6 +188,7 @@ class _Protocol(H2Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._beginning = b""
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         both_ways = cast("asyncio.Transport", transport)  # the base class says so, and no more
         h2 = H2Connection(config=self.h2_config)
@@ -161,11 +202,14 @@ class _Protocol(H2Protocol):
             }
         )
         self._transport = both_ways
-        self.connection = self._link = _Connection(h2, both_ways, self._options)
+        self.connection = self._link = _Connection(
+            h2, both_ways, config=self.config, options=self._options
+        )
         self.connection.flush()
         self.processor = _Processor(self.handler, self.connection)
         self._rest()
 
+    @override
     def data_received(self, data: bytes) -> None:
         if self.connection.is_closing():
             return
@@ -189,6 +233,7 @@ class _Protocol(H2Protocol):
             if len(self._beginning) == _TYPE_ENDS and self._beginning[-1] != _SETTINGS:
                 raise ProtocolError("it does not begin with SETTINGS")
 
+    @override
     def connection_lost(self, exc: BaseException | None) -> None:
         if isinstance(exc, ssl.SSLError):
             self._link.lost = exc
@@ -209,7 +254,8 @@ class _Protocol(H2Protocol):
         if self.connection.is_closing():
             return
         keepalive = self._options.keepalive
-        if keepalive is not None and self.processor.streams and self._patience is None:
+        calls = self.processor.streams or self._link.waiting
+        if keepalive is not None and calls and self._patience is None:
             self._link.ping()
             loop = asyncio.get_running_loop()
             self._patience = loop.call_later(min(keepalive, _PATIENCE), self._give_up)
@@ -238,16 +284,19 @@ class _Wrapper(DeadlineWrapper):
         self._woken = Counter[asyncio.Task[Any]]()
         self._before = 0
 
+    @override
     def cancel(self, error: Exception) -> None:
         if self._error is None:  # the first one says why; that the connection closed follows
             self._woken.update(self._tasks)
             super().cancel(error)
 
+    @override
     def __enter__(self) -> None:
         super().__enter__()
         task = asyncio.current_task()
         self._before = task.cancelling() if task else 0
 
+    @override
     def __exit__(
         self,
         exc_type: type[BaseException] | None,
@@ -264,12 +313,13 @@ class _Wrapper(DeadlineWrapper):
         super().__exit__(exc_type, exc_val, exc_tb)
 
 
-class _Call(Stream[_Sent, _Received]):
-    """The call that grpclib made, with our wrapper."""
+class Call(Stream[_Sent, _Received]):
+    """The call that grpclib made, not begun, with our wrapper."""
 
     def __init__(self, made: Stream[_Sent, _Received]) -> None:
         vars(self).update(vars(made))
 
+    @override
     async def __aenter__(self) -> Self:
         self._wrapper = _Wrapper()
         if self._deadline is not None:
@@ -284,42 +334,25 @@ class GatewayConnection(Channel):
     def __init__(self, options: ClientOptions, context: ssl.SSLContext | None) -> None:
         self.options = options
         self._shut = False
-        config = Configuration(ssl_target_name_override=options.server_name_override)
+        config = Configuration(
+            ssl_target_name_override=options.server_name_override,
+            http2_connection_window_size=_CONNECTION_WINDOW,
+        )
         super().__init__(  # pyright: ignore[reportUnknownMemberType]  # ssl is imported in a try
             options.host, options.port, codec=MessageCodec(), ssl=context, config=config
         )
 
-    def request(
-        self,
-        name: str,
-        cardinality: Cardinality,
-        request_type: type[_Sent],
-        reply_type: type[_Received],
-        *,
-        timeout: float | None = None,
-        deadline: Deadline | None = None,
-        metadata: Mapping[str, str | bytes] | Collection[tuple[str, str | bytes]] | None = None,
-    ) -> Stream[_Sent, _Received]:
-        """A call of one rpc, not begun."""
-        made = super().request(
-            name,
-            cardinality,
-            request_type,
-            reply_type,
-            timeout=timeout,
-            deadline=deadline,
-            metadata=metadata,
-        )
-        return _Call(made)
-
+    @override
     def close(self) -> None:
         """Close the connection; calls that wait end, and none begins."""
         self._shut = True
         super().close()
 
+    @override
     def _protocol_factory(self) -> H2Protocol:
         return _Protocol(self._config, self._h2_config, self.options)
 
+    @override
     async def _create_connection(self) -> H2Protocol:
         limit = asyncio.timeout(self.options.connect_timeout)
         try:
@@ -333,3 +366,18 @@ class GatewayConnection(Channel):
             protocol.processor.close()
             raise ConnectionAbortedError("this client was closed")
         return protocol
+
+
+def _check_grpclib() -> None:
+    """Refuse a grpclib that no longer calls what is replaced here: our limits would be gone."""
+    for ours in (_Stream, _Connection, _Processor, _Protocol, _Wrapper, Call, GatewayConnection):
+        theirs = ours.__mro__[1]
+        for name, member in vars(ours).items():
+            if getattr(member, "__override__", False) and not hasattr(theirs, name):
+                raise ImportError(
+                    f"grpclib {version('grpclib')} has no {theirs.__name__}.{name}, which this SDK "
+                    "replaces; install grpclib 0.4.9"
+                )
+
+
+_check_grpclib()

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import wraps
 from pathlib import Path
@@ -74,11 +75,11 @@ def _forgetful(cls: type[T]) -> type[T]:
     def __init__(self: T, **options: object) -> None:  # noqa: N807
         try:
             construct(self, **options)
-        except MxGatewayArgumentError as error:
+        except (MxGatewayArgumentError, TypeError) as error:  # TypeError: no such option
             problem = error.with_traceback(None)
         else:
             return
-        del options
+        del self, options
         raise problem
 
     setattr(cls, "__init__", __init__)  # noqa: B010 - type checkers keep the signature
@@ -232,7 +233,7 @@ class ClientOptions:
             return self.api_key
         key, wrong = _asked(self.api_key)
         if key is not None:
-            if key in self._given_out:
+            with suppress(ValueError):  # several threads may share the options
                 self._given_out.remove(key)
             self._given_out.append(key)  # the latest stay
             return key

@@ -113,10 +113,31 @@ def too_long(connection: H2Connection, stream: int, close: Callable[[], None]) -
 
 
 def informed(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
-    """An informational response and a frame of an extension before a good reply: all allowed."""
+    """A good reply with all around it that is allowed.
+
+    An informational response, a frame of an extension, empty frames of data, binary headers.
+    """
     connection.send_headers(stream, [(":status", "103")])
     connection.advertise_alternative_service(b'h2=":1"', stream_id=stream)
-    _reply(connection, stream, framed(OPENED), ("grpc-status", "0"))
+    connection.send_headers(stream, [*_HEADERS, ("proxy-bin", "a")])
+    for piece in (b"", framed(OPENED)[:7], b"", framed(OPENED)[7:], b""):
+        connection.send_data(stream, piece)
+    connection.send_headers(
+        stream, [("proxy-bin", "no base64"), ("grpc-status", "0")], end_stream=True
+    )
+
+
+def no_http_status(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
+    connection.config.validate_outbound_headers = False
+    connection.send_headers(stream, _HEADERS[1:])
+    connection.send_data(stream, framed(OPENED), end_stream=True)
+
+
+def as_much_as_fits(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
+    """Empty messages, as many as the client takes without reading them."""
+    connection.send_headers(stream, _HEADERS)
+    while room := connection.local_flow_control_window(stream):
+        connection.send_data(stream, bytes(min(room, connection.max_outbound_frame_size)))
 
 
 def headers(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:

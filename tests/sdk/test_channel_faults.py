@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
+from importlib.metadata import version
 
 import pytest
 from grpclib.const import Status
@@ -41,6 +44,7 @@ FAULTS = [
     (faulty.too_long, MxGatewayResourceExhaustedError, "20,971,520 bytes, over max_receive_bytes"),
     (faulty.unknown_status, MxGatewayTransportError, "99"),
     (faulty.no_trailers, MxGatewayTransportError, "OpenSession"),
+    (faulty.no_http_status, MxGatewayProtocolError, "without :status"),
 ]
 
 
@@ -218,3 +222,18 @@ async def test_a_call_that_its_own_client_closes_under_says_so_and_is_not_to_be_
         with pytest.raises(MxGatewayUnavailableError, match="client was closed") as caught:
             await call
     assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    "method", ["client.Channel._create_connection", "protocol.EventsProcessor.close"]
+)
+def test_a_grpclib_without_what_is_replaced_of_it_is_refused_and_never_used_without_limits(
+    method: str,
+) -> None:
+    script = f"import grpclib.client; del grpclib.{method}; import zb_mom_ww_mxgateway"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert f"ImportError: grpclib {version('grpclib')} has no" in ended.stderr
+    assert method.partition(".")[2] in ended.stderr

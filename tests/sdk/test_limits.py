@@ -101,6 +101,79 @@ async def test_a_call_that_waits_for_its_turn_on_the_connection_times_out_as_nev
     assert not secrets_seen_in(caught.value)  # grpclib had the headers in hand all the time
 
 
+def _hang_up(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+    gateway.then(faulty.hang_up)
+
+
+def _die(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+    gateway.alive.clear()
+
+
+def _close(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (_hang_up, "connection was lost"),
+        (_die, "ping has no answer"),
+        (_close, "client was closed"),
+    ],
+)
+async def test_a_call_that_waits_for_its_turn_ends_with_the_connection(
+    end: Callable[[faulty.Gateway, GatewayChannel], None], said: str
+) -> None:
+    faults = faulty.one_after_another(faulty.replied, faulty.silence)
+    async with faulty.watched_gateway(faults, calls_at_once=1) as gateway:
+        channel = await GatewayChannel.connect(
+            ClientOptions(endpoint=gateway.endpoint, plaintext=True, keepalive=0.1)
+        )
+        stub = MxAccessGatewayStub(channel)
+        await stub.open_session(OpenSessionRequest())  # now the limit is known here
+        async with events_of(stub) as first, events_of(stub) as second:
+            waiting = [asyncio.ensure_future(anext(stream)) for stream in (first, second)]
+            while len(gateway.headers) < 2:
+                await asyncio.sleep(0)
+            end(gateway, channel)
+            async with asyncio.timeout(5):
+                for call in waiting:
+                    with pytest.raises(MxGatewayUnavailableError, match=said):
+                        await call
+        channel.close()
+    assert len(gateway.headers) == 2
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_for_its_turn_shows_no_key() -> None:
+    faults = faulty.one_after_another(faulty.replied, faulty.silence)
+    async with (
+        faulty.watched_gateway(faults, calls_at_once=1) as gateway,
+        connected(gateway.endpoint) as stub,
+    ):
+        await stub.open_session(OpenSessionRequest())  # now the limit is known here
+        first, second = (
+            asyncio.ensure_future(stub.open_session(OpenSessionRequest())) for _ in range(2)
+        )
+        while len(gateway.headers) < 2:
+            await asyncio.sleep(0)
+        for call in (second, first):
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await call
+            assert not secrets_seen_in(caught.value)  # grpclib has the headers in hand
+
+
+async def test_a_stream_that_nobody_reads_holds_up_no_other_call() -> None:
+    faults = faulty.one_after_another(faulty.as_much_as_fits, faulty.replied)
+    async with (
+        faulty.watched_gateway(faults) as gateway,
+        connected(gateway.endpoint) as stub,
+        events_of(stub) as stream,
+    ):
+        await anext(stream)
+        assert (await stub.open_session(OpenSessionRequest())).session_id == "session-1"
+
+
 async def test_connecting_anew_counts_in_the_deadline_of_the_call(
     server_context: ssl.SSLContext, ca_file: Path
 ) -> None:
@@ -167,20 +240,23 @@ async def test_a_quiet_link_that_answers_its_pings_is_kept_however_long() -> Non
         await reading
 
 
-async def test_without_keepalive_there_are_no_pings() -> None:
+async def test_without_keepalive_or_without_a_call_that_waits_there_are_no_pings() -> None:
     async with (
         faulty.watched_gateway(faulty.silence) as left_alone,
+        faulty.watched_gateway(faulty.replied) as idle,
         faulty.watched_gateway(faulty.silence) as pinged,
         connected(left_alone.endpoint, keepalive=None) as first,
         connected(pinged.endpoint, keepalive=0.02) as second,
+        connected(idle.endpoint, keepalive=0.02) as third,
         events_of(first) as one,
         events_of(second) as other,
     ):
+        await third.open_session(OpenSessionRequest())
         reading = [asyncio.ensure_future(anext(stream)) for stream in (one, other)]
         while pinged.pings < 3:
             await asyncio.sleep(0.01)
         assert left_alone.asked.is_set()
-        assert left_alone.pings == 0
+        assert left_alone.pings == idle.pings == 0
         for task in reading:
             task.cancel()
         await asyncio.wait(reading)

@@ -244,6 +244,22 @@ def test_every_key_that_was_handed_out_lately_is_taken_out_of_texts() -> None:
     assert SECRET not in repr(options)
 
 
+def test_a_key_that_is_asked_for_again_and_again_pushes_no_other_out() -> None:
+    left = iter([KEY, *["mxgw_2_another-key"] * 20])
+    options = ClientOptions(endpoint="a:1", api_key=lambda: next(left))
+    for _ in range(21):
+        options.current_api_key()
+    assert SECRET not in options.redacted(KEY)
+
+
+def test_of_a_key_that_begins_as_another_nothing_is_left_over() -> None:
+    left = iter(["firstkey", f"firstkey-{SECRET}"])
+    options = ClientOptions(endpoint="a:1", api_key=lambda: next(left))
+    for _ in range(2):
+        options.current_api_key()
+    assert SECRET not in options.redacted(f"firstkey-{SECRET} or firstkey")
+
+
 @given(
     st.from_regex(r"mxgw_[a-z0-9]{1,8}_[A-Za-z0-9_-]{8,40}", fullmatch=True), st.text(), st.text()
 )
@@ -276,6 +292,16 @@ def test_the_repr_shows_what_was_given_and_no_defaults() -> None:
 def test_a_key_in_the_wrong_place_is_in_no_text_of_the_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(MxGatewayError) as caught:
         ClientOptions(**{"endpoint": "a:1", **wrong})
+    assert not secrets_seen_in(caught.value)
+
+
+async def test_a_key_is_in_no_local_of_an_error_about_an_option_that_does_not_exist() -> None:
+    wrong: Any = {"api_key": KEY, "verbose": True}
+    with pytest.raises(TypeError, match="verbose") as caught:
+        ClientOptions(endpoint="a:1", **wrong)
+    assert not secrets_seen_in(caught.value)
+    with pytest.raises(TypeError, match="verbose") as caught:
+        await GatewayClient.connect("a:1", **wrong)
     assert not secrets_seen_in(caught.value)
 
 

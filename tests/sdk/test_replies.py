@@ -232,8 +232,9 @@ async def test_an_older_protocol_is_refused_and_a_newer_one_logged(
         await client.open_session()
     assert not caplog.records
     fixed.opened.gateway_protocol_version = 4
-    await client.open_session()
-    assert "the gateway speaks protocol 4, this SDK was made for 3" in caplog.text
+    for _ in range(2):
+        await client.open_session()
+    assert caplog.text.count("the gateway speaks protocol 4, this SDK was made for 3") == 1
     fixed.opened.gateway_protocol_version = 2
     with pytest.raises(MxGatewayProtocolError, match="protocol 2, this SDK needs 3"):
         await client.open_session()

@@ -106,14 +106,41 @@ async def test_another_name_is_refused(gateway: faulty.Gateway, ca_file: Path) -
     assert "server_name_override" in str(caught.value)
 
 
-async def test_an_expired_certificate_is_refused_as_such(
+async def test_another_address_is_refused_as_another_name_is(
     authority: trustme.CA, ca_file: Path
 ) -> None:
-    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
-    old = authority.issue_cert("127.0.0.1", not_before=yesterday, not_after=yesterday)
-    async with faulty.watched_gateway(faulty.replied, ssl=serving(old)) as gateway:
-        with pytest.raises(MxGatewayCertificateError, match="expired: renew it"):
+    elsewhere = authority.issue_cert("192.0.2.1")
+    async with faulty.watched_gateway(faulty.replied, ssl=serving(elsewhere)) as gateway:
+        with pytest.raises(MxGatewayCertificateError, match="IP address mismatch") as caught:
             await open_session(gateway.endpoint, ca_file=ca_file)
+    assert "by a name that it carries" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(-1, "expired: renew it"), (1, "not valid yet: check the clocks")]
+)
+async def test_a_certificate_out_of_its_time_is_refused_as_such(
+    days: int, said: str, authority: trustme.CA, ca_file: Path
+) -> None:
+    then = datetime.now(timezone.utc) + timedelta(days=days)
+    other = authority.issue_cert("127.0.0.1", not_before=then, not_after=then)
+    async with faulty.watched_gateway(faulty.replied, ssl=serving(other)) as gateway:
+        with pytest.raises(MxGatewayCertificateError, match=said):
+            await open_session(gateway.endpoint, ca_file=ca_file)
+
+
+async def test_http2_is_asked_for_within_the_handshake_without_which_dotnet_speaks_http1(
+    certificate: trustme.LeafCert, ca_file: Path
+) -> None:
+    spoken: list[str | None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        spoken.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+
+    async with faulty.listening(serve, ssl=serving(certificate)) as endpoint:
+        with pytest.raises(MxGatewayUnavailableError):
+            await open_session(endpoint, ca_file=ca_file)
+    assert spoken == ["h2"]
 
 
 def _with_colons(text: str) -> str:
@@ -167,6 +194,13 @@ async def test_with_a_pin_and_an_authority_both_have_to_hold(
         await open_session(gateway.endpoint, certificate_sha256=pin, ca_file=tmp_path / "other.pem")
     with pytest.raises(MxGatewayCertificateError, match="pinned"):
         await open_session(gateway.endpoint, certificate_sha256="0" * 64, ca_file=ca_file)
+    with pytest.raises(MxGatewayCertificateError, match="Hostname mismatch"):
+        await open_session(
+            gateway.endpoint,
+            certificate_sha256=pin,
+            ca_file=ca_file,
+            server_name_override="other.example",
+        )
 
 
 @pytest.fixture

@@ -411,3 +411,10 @@ def test_bytes_of_every_form_are_the_same_bytes(data: bytes) -> None:
     for form in (bytearray(data), memoryview(data)):
         assert to_mx_value(form) == to_mx_value(data)
         assert to_mx_value([form, data]) == to_mx_value([data, data])
+
+
+@pytest.mark.parametrize("data_type", [99, "INTEGER", 4.0])
+def test_a_data_type_is_one_of_the_contracts(data_type: Any) -> None:
+    for value in (None, 5, [5], MxValue()):
+        with pytest.raises(MxGatewayValueError, match="must be an MxDataType"):
+            to_mx_value(value, data_type=data_type)

@@ -73,6 +73,14 @@ def itself_twice() -> list[Any]:
     return value
 
 
+def each_other() -> list[Any]:
+    """A list of two that are in each other."""
+    inner: list[Any] = []
+    outer = [inner]
+    inner.append(outer)
+    return [outer]
+
+
 @pytest.mark.parametrize(
     ("bad", "hint"),
     [
@@ -87,6 +95,7 @@ def itself_twice() -> list[Any]:
         (nested([0], [1] * 61), "more than 60 dimensions"),
         (itself(), "holds itself"),
         (itself_twice(), "holds itself"),
+        (each_other(), "holds itself"),
     ],
 )
 def test_lists_that_are_no_array_are_refused(bad: MxValueInput, hint: str) -> None:
@@ -187,6 +196,8 @@ def test_a_sparse_array_without_elements_is_all_defaults_of_its_type() -> None:
         (2**32, {0: 1}, None, "0 to 4294967295"),
         (True, {0: 1}, None, "length .* whole number"),
         (3, {1.5: 1}, None, "position .* whole number"),
+        (3, {0: 1, "a": 2}, None, "position .* whole number"),
+        (3, [1, 2], None, "mapping by position"),
         (3, {0: 1, 1: "a"}, None, "mixes types"),
         (3, {0: [1]}, None, "single values"),
         (3, {0: None}, None, "None"),
@@ -197,7 +208,7 @@ def test_a_sparse_array_without_elements_is_all_defaults_of_its_type() -> None:
     ],
 )
 def test_a_sparse_array_is_checked_when_it_is_made(
-    length: int, elements: dict[int, Any], data_type: MxDataType | None, hint: str
+    length: int, elements: Any, data_type: MxDataType | None, hint: str
 ) -> None:
     with pytest.raises(MxGatewayValueError, match=hint):
         SparseArray(length, elements, data_type)

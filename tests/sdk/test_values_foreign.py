@@ -83,6 +83,9 @@ def test_floats_of_32_bits_or_fewer_go_as_float(dtype: str, value: float) -> Non
     asked = to_mx_value(value, data_type=MxDataType.FLOAT)
     assert asked.variant_type == "VT_R4"
     assert to_mx_value(scalar) == asked
+    assert to_mx_value(SparseArray(1, {0: scalar})) == to_mx_value(
+        SparseArray(1, {0: value}, MxDataType.FLOAT)
+    )
     several = to_mx_value([value, value], data_type=MxDataType.FLOAT)
     for made in ([scalar, scalar], np.array([scalar, scalar]), pd.Series([value] * 2, dtype=dtype)):
         assert to_mx_value(made) == several
@@ -259,6 +262,10 @@ def holds_itself() -> Any:
         (np.array([1j]), "complex128 has no form"),
         (np.zeros(1, dtype=[("a", "i4")]), "void32 has no form"),
         (np.void(b"a"), "void8 has no form"),
+        (np.rec.array([(1, 2), (3, 4)], dtype=[("a", "i4"), ("b", "i4")]), "has no form"),
+        (np.ma.array([(1, 2)], dtype=[("a", "i4"), ("b", "i4")]), "void64 has no form"),
+        (np.ma.array(np.array([5], dtype="M8[ns]")), "numpy.asarray"),
+        (np.array([5_000], dtype="m8[ns]").view(Derived), "numpy.asarray"),
         (np.longdouble(1), "has no form"),
         ([np.longdouble(1)], "has no form"),
         ([np.array(object())], "object has no form"),

@@ -66,6 +66,11 @@ def to_mx_value(value: MxValueInput, *, data_type: MxDataType | None = None) -> 
             datetime, a mixed or ragged list), or not as ``data_type``. It is a ``ValueError`` too.
             Its text does not show the value.
     """
+    if data_type is not None and not isinstance(data_type, MxDataType):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise MxGatewayValueError(
+            f"data_type must be an MxDataType, such as MxDataType.FLOAT, not of type "
+            f"{type(data_type).__name__}"
+        )
     if isinstance(value, MxValue):
         return value
     if data_type == MxDataType.UNSPECIFIED:

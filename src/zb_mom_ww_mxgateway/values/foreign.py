@@ -162,11 +162,18 @@ def numpy_values(array: NumpyLike) -> Sequence[object]:
         return _moments(flat.astype("int64").tolist(), dtype.name)
     if dtype.kind == "m":
         return _spans(flat.astype("int64").tolist(), dtype.name)
-    if dtype.kind == "V" or dtype.kind == "c" or (dtype.kind == "f" and dtype.itemsize > 8):
-        raise MxGatewayValueError(
-            f"numpy's {dtype.name} has no form in MXAccess; convert it, for example to float64"
-        )
+    check_dtype(dtype)
     return flat.tolist()
+
+
+def check_dtype(dtype: object) -> None:
+    """Refuse structured, complex and extended types: their elements look like lists, or lose."""
+    kind = getattr(dtype, "kind", "")
+    if kind in ("V", "c") or (kind == "f" and getattr(dtype, "itemsize", 8) > 8):
+        raise MxGatewayValueError(
+            f"numpy's {getattr(dtype, 'name', kind)} has no form in MXAccess; convert it, for "
+            "example to float64"
+        )
 
 
 def wire_moment(value: datetime) -> Timestamp:

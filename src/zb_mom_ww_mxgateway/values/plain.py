@@ -58,9 +58,11 @@ def flatten(value: object) -> Flat:
     """
     if isinstance(value, _SINGLE):
         return Flat([plain(value)], None, None)
+    if foreign.is_numpy(value) and value.shape == ():
+        return Flat([plain(value)], None, None)
     if foreign.is_numpy(value):
         values = _plain_list(foreign.numpy_values(value))
-        return Flat(values, value.shape or None, foreign.natural_type(value.dtype))
+        return Flat(values, value.shape, foreign.natural_type(value.dtype))
     if _is_sequence(value):
         return _rows(value)
     if isinstance(value, ArrayLike):
@@ -76,16 +78,18 @@ def plain(value: object) -> object:
     """
     if type(value) in PLAIN:
         return value
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enum that is a str too, str() gives its name
+    if type(value) is datetime:  # and so not NaT, which is a datetime too
+        return _moment(value)
     if foreign.is_missing(value):
         raise foreign.refuse_missing()
     if isinstance(value, datetime):
         return _moment(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, str):
-        return str.__str__(value)  # of an enum that is a str too, str() gives its name
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     if isinstance(value, memoryview):
@@ -133,7 +137,7 @@ def _rows(value: Sequence[object]) -> Flat:
     level: list[object] = list(value)
     dimensions = [len(level)]
     outer: list[object] = [value]  # kept, as an id names an object only while it lives
-    while not set(map(type, level)) <= PLAIN:
+    while not all(issubclass(of, _SINGLE) for of in set(map(type, level))):
         if not set(map(id, level)).isdisjoint(map(id, outer)):
             raise MxGatewayValueError("a list holds itself")
         rows = [list(item) for item in level if _is_row(item)]
@@ -155,6 +159,13 @@ def _rows(value: Sequence[object]) -> Flat:
 
 def _listed(array: ArrayLike) -> Flat:
     """What is no plain array of numpy tells its elements itself: pandas, masked arrays."""
+    foreign.check_dtype(array.dtype)
     listed = array.tolist()
     flat = _rows(listed) if _is_sequence(listed) else Flat([plain(listed)], None, None)
-    return flat._replace(natural=foreign.natural_type(array.dtype))
+    natural = foreign.natural_type(array.dtype)
+    if natural in (Timestamp, timedelta) and int in map(type, flat.values):
+        # So numpy lists nanoseconds, for which Python has no type.
+        raise MxGatewayValueError(
+            "the times of this array come as numbers; make it a plain one with numpy.asarray"
+        )
+    return flat._replace(natural=natural)

@@ -63,11 +63,12 @@ class SparseArray:
     def __post_init__(self) -> None:
         """Refuse what describes no array."""
         length = _whole(self.length, "the length")
+        if not isinstance(self.elements, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise MxGatewayValueError("the elements of a sparse array are a mapping by position")
         if not 0 <= length < 2**32:
             raise MxGatewayValueError("the length of a sparse array is 0 to 4294967295")
-        elements = {
-            _whole(index, "a position"): value for index, value in sorted(self.elements.items())
-        }
+        found = {_whole(index, "a position"): value for index, value in self.elements.items()}
+        elements = {index: found[index] for index in sorted(found)}
         for index in elements:
             if not 0 <= index < length:
                 raise MxGatewayValueError(
