@@ -52,17 +52,19 @@ class GatewayClient(AlarmCalls):
     def __init__(self, channel: GatewayChannel, options: ClientOptions) -> None:
         super().__init__(channel, options)
         self._stub = MxAccessGatewayStub(channel)
-        self._abandoned: set[asyncio.Task[None]] = set()
+        #: Closes of sessions that are under way, whoever still waits for them.
+        self._closing: set[asyncio.Task[None]] = set()
         self._warned = False
 
     async def close(self) -> None:
         """Close the connection; safe to call again. Open sessions stay open at the gateway.
 
-        A session whose opening was cancelled is closed first, which takes two calls at most.
+        What was begun is done first: closing a session, also where the wait for it was cancelled,
+        and closing one whose opening was cancelled, which takes two calls at most.
         """
         try:
-            if self._abandoned:
-                await asyncio.wait(self._abandoned)
+            if self._closing:
+                await asyncio.wait(self._closing)
         finally:
             await super().close()
 
@@ -99,8 +101,8 @@ class GatewayClient(AlarmCalls):
         except asyncio.CancelledError:
             # The gateway opens it all the same, and nobody else could ever close it.
             closing = asyncio.ensure_future(self._close_unwanted(opening))
-            self._abandoned.add(closing)
-            closing.add_done_callback(self._abandoned.discard)
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
             raise
         attempted = f"OpenSession at {self.endpoint}"
         if not reply.session_id:
@@ -145,7 +147,7 @@ class GatewayClient(AlarmCalls):
                 StreamEventsRequest(session_id=reply.session_id, after_worker_sequence=after)
             )
 
-        return Session(self, reply, EventHub(reply.session_id, open_raw))
+        return Session(self, reply, EventHub(reply.session_id, open_raw), self._closing)
 
     async def open_session_raw(self, request: OpenSessionRequest) -> OpenSessionReply:
         """Open a session and return the reply as it is."""

@@ -13,7 +13,11 @@ from grpclib.const import Status
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxEvent, ReplayGap
 
-from .errors import MxGatewaySessionNotReadyError, MxGatewayTransportError
+from .errors import (
+    MxGatewaySessionClosedError,
+    MxGatewaySessionNotReadyError,
+    MxGatewayTransportError,
+)
 from .events import Event, EventGap, event_of
 from .streams import Reader
 
@@ -46,6 +50,7 @@ class EventHub:
         self._reader: _EventReader | None = None
         self._watches: set[Watch] = set()
         self._last_sequence = 0
+        self._closed = False
         self._released = float("-inf")
 
     @property
@@ -56,11 +61,11 @@ class EventHub:
     def start(self, after: int) -> Reader[Event]:
         """A reader for a stream that begins behind the sequence ``after``; 0 for what is queued."""
         reader = self._reader
-        if reader is not None and reader.parked and not after:
-            reader.hand_over()
-            return reader
-        if reader is not None and not reader.ended:
-            if not reader.parked:
+        if reader is not None and not reader.leaving:
+            if reader.parked and not after:
+                reader.hand_over()
+                return reader
+            if not reader.parked and not reader.ended:
                 # One more beside the one that runs: the gateway decides whether it may be.
                 return self._read(after, watched=False)
             reader.task.cancel()
@@ -68,15 +73,24 @@ class EventHub:
         return made
 
     def reader(self) -> Reader[Event]:
-        """The reader that runs now; where there is none, one that goes on where the last ended."""
+        """The reader that runs now; where there is none, one that goes on where the last ended.
+
+        Raises:
+            MxGatewaySessionClosedError: The session was closed.
+        """
+        if self._closed:
+            raise MxGatewaySessionClosedError(
+                f"the events of {self._session_id}: this session was closed; open a new one",
+                session_id=self._session_id,
+            )
         last = self._reader
-        if last is None or last.ended:
-            self._reader = self._read(self._last_sequence)
-            self._reader.parked = True
-            if last is not None and last.parked:
-                self._reader.inherit(last)
-        assert self._reader is not None
-        return self._reader
+        if last is not None and not last.ended and not last.leaving:
+            return last
+        self._reader = reader = self._read(self._last_sequence)
+        reader.parked = True
+        if last is not None and last.parked:
+            reader.inherit(last)
+        return reader
 
     @contextmanager
     def watch(self, wanted: Callable[[Event], bool]) -> Generator[Watch]:
@@ -92,7 +106,9 @@ class EventHub:
     def _read(self, after: int, *, watched: bool = True) -> _EventReader:
         def convert(raw: MxEvent) -> Event | None:
             event = event_of(raw)
-            if watched:
+            # A stream that resumes may repeat what watches saw already, such as older outcomes.
+            new = raw.worker_sequence > self._last_sequence
+            if watched and (new or raw.replay_gap is not None):
                 self._last_sequence = max(self._last_sequence, raw.worker_sequence)
                 for watch in self._watches:
                     watch.offer(event)
@@ -128,7 +144,10 @@ class EventHub:
         )
 
     async def close(self) -> None:
-        """End the reader that no stream has."""
+        """End the reader that no stream has, and all watches."""
+        self._closed = True
+        for watch in self._watches:
+            watch.wake()
         if self._reader is not None and self._reader.parked:
             await self._reader.close()
 

@@ -26,9 +26,11 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        #: Held where a call is handed to the loop, so that none comes once the loop winds down.
+        self._door = threading.RLock()
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
         self._thread.start()
-        self._end = weakref.finalize(self, _stop, self._loop, self._thread)
+        self._end = weakref.finalize(self, _stop, self._loop, self._thread, self._door)
 
     @property
     def running(self) -> bool:
@@ -47,25 +49,26 @@ class LoopThread:
             raise MxGatewayArgumentError(
                 f"{attempted}: a blocking call from a callback of the SDK would wait for itself"
             )
-        if not self._end.alive:
-            raise _closed(attempted)
         coroutine = call()
+        future: Future[R] | None = None
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # stopped since
-            coroutine.close()
-            raise _closed(attempted) from None
-        try:
+            with self._door:
+                if not self._end.alive:
+                    coroutine.close()
+                    raise _closed(attempted)
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
             return _result(future)
         except CancelledError:
             raise _closed(attempted) from None
         except BaseException:
-            future.cancel()
+            if future is not None:
+                future.cancel()
             raise
 
     def stop(self) -> None:
-        """End the loop, what runs on it, and the thread; again is harmless."""
+        """End the loop, what runs on it, and the thread; again waits for the same end."""
         self._end()
+        _join(self._thread)
 
 
 def _closed(attempted: str) -> MxGatewaySessionClosedError:
@@ -101,7 +104,12 @@ async def _wind_down() -> None:
     await asyncio.sleep(0)  # transports that were closed say so in the next turn
 
 
-def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    loop.call_soon_threadsafe(loop.stop)
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, door: threading.RLock) -> None:
+    with door:
+        loop.call_soon_threadsafe(loop.stop)
+    _join(thread)
+
+
+def _join(thread: threading.Thread) -> None:
     if threading.current_thread() is not thread:
         thread.join()

@@ -46,11 +46,19 @@ class Session(TagMethods):
     valid in this session alone. ``read``, ``read_many`` and ``write_and_wait`` take tags instead.
     """
 
-    def __init__(self, client: GatewayClient, reply: OpenSessionReply, hub: EventHub) -> None:
+    def __init__(
+        self,
+        client: GatewayClient,
+        reply: OpenSessionReply,
+        hub: EventHub,
+        under_way: set[asyncio.Task[None]],
+    ) -> None:
         super().__init__(hub, client.options.redacted)
         self._client = client
         self._reply = reply
         self._closing: asyncio.Task[None] | None = None
+        #: Where a close is kept until it is done, so that the client waits for it.
+        self._under_way = under_way
 
     @property
     def session_id(self) -> str:
@@ -100,6 +108,8 @@ class Session(TagMethods):
         if self._closing is None or _failed(self._closing):
             self._closing = asyncio.ensure_future(self._close())
             self._closing.add_done_callback(_failed)
+            self._under_way.add(self._closing)
+            self._closing.add_done_callback(self._under_way.discard)
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -110,8 +120,8 @@ class Session(TagMethods):
             with suppress(MxGatewaySessionNotFoundError):
                 await self._client.close_session_raw(request)
         finally:
-            await self._settle()
             await self._hub.close()
+            await self._settle()
 
     async def invoke(
         self, command: MxCommand, *, correlation_id: str = "", timeout: float | None = None
@@ -171,8 +181,8 @@ class Session(TagMethods):
                 shows as an ``EventGap``. 0 starts with what is queued.
         """
         self._check_open(f"stream_events in {self.session_id} at {self._client.endpoint}")
-        hub = self._hub
-        return Stream(lambda: hub.start(after_worker_sequence))
+        # The stream keeps the session, which would take the hub's reader with it.
+        return Stream(lambda: self._hub.start(after_worker_sequence))
 
     async def _command(
         self, spec: CommandSpec[Payload, Result], payload: Payload, correlation_id: str

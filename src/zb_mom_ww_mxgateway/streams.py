@@ -32,6 +32,8 @@ class Reader(Generic[T]):
     ) -> None:
         self.items: deque[T] = deque()
         self.ended = False
+        #: Whether the call was told to end, which takes a moment.
+        self.leaving = False
         #: What ended the call, if it was an error.
         self.error: Exception | None = None
         self._told = False
@@ -86,13 +88,14 @@ class Reader(Generic[T]):
 
     async def close(self) -> None:
         """End the call and wait until it has ended."""
+        self.leaving = True
         self.items.clear()
         self.task.cancel()
         await asyncio.wait([self.task])
-        self.items.clear()
 
     def abandon(self) -> None:
         """End the call soon; from any thread, and without a running loop too."""
+        self.leaving = True
         if not self.ended:
             with suppress(RuntimeError):  # the loop is closed, and the call with it
                 self._loop.call_soon_threadsafe(self.task.cancel)

@@ -33,6 +33,7 @@ from . import (
     connection as aio_connection,
     galaxy as aio_galaxy,
     session as aio_session,
+    streams as aio_streams,
 )
 from .errors import MxGatewaySessionClosedError, MxGatewayTimeoutError
 from .galaxy import ObjectFilters
@@ -130,6 +131,8 @@ class Stream(_Facade[_Source[R]]):
             self._thread.run("close", self._async.aclose)
 
     def __enter__(self) -> Self:
+        if isinstance(self._async, aio_streams.Stream):  # the others ask page by page
+            self._thread.run("open", self._async.__aenter__)
         return self
 
     def __exit__(

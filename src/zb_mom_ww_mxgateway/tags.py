@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from grpclib.const import Status
 
@@ -33,6 +33,7 @@ from .events import DataChange, Event, EventGap, Reading, WriteComplete, reading
 from .values import MxScalar, MxValueInput, SparseArray, to_mx_value
 
 E = TypeVar("E", bound=Event)
+R = TypeVar("R")
 
 #: A live system takes 3 to 8 s for the first value of a tag.
 READ_TIMEOUT: Final = 15.0
@@ -52,7 +53,8 @@ class TagMethods(SessionCommands[MxValueInput]):
         self._hub = hub
         self._redact = redact
         self._registering: asyncio.Task[int] | None = None
-        self._chores: set[asyncio.Task[None]] = set()
+        #: What goes on when whoever began it gives it up.
+        self._chores: set[asyncio.Task[Any]] = set()
         self._writing: defaultdict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def read(self, tag: str, *, timeout: float = READ_TIMEOUT) -> Reading:
@@ -164,8 +166,9 @@ class TagMethods(SessionCommands[MxValueInput]):
         """Write to an advised item and wait for the outcome: its OnWriteComplete.
 
         Writes to one item by this method take turns. MXAccess does not say which write an outcome
-        belongs to: do not mix them with other writes to the item, and after a timeout take a new
-        item.
+        belongs to: so a write that is given up, by a cancel or a timeout, keeps its turn until its
+        outcome is there. Do not mix these with other writes to the item; and after an error of the
+        transport, such as a lost connection, take a new item.
 
         Args:
             server_handle: The registration that the item belongs to.
@@ -175,7 +178,7 @@ class TagMethods(SessionCommands[MxValueInput]):
             user_id: On whose behalf, in a plain write; 0 where security is off.
             users: For a secured write, the current user and the verifier, both as ids of
                 ``authenticate_user`` on this server handle.
-            timeout: Seconds until the outcome.
+            timeout: Seconds until the outcome, the wait for its turn included.
 
         Returns:
             The event that says that the write succeeded.
@@ -183,20 +186,31 @@ class TagMethods(SessionCommands[MxValueInput]):
         Raises:
             MxAccessWriteError: The write failed.
             MxAccessError: MXAccess did not accept the write.
-            MxGatewayTimeoutError: The outcome did not come in time.
+            MxGatewayTimeoutError: Its turn did not come in time, and nothing was written; or the
+                outcome did not come in time. The text says which.
         """
         attempted = f"write_item_and_wait of item handle {item_handle}"
         mx_value = to_mx_value(value)
         deadline = asyncio.get_running_loop().time() + _milliseconds(timeout) / 1000
-        late = f"{attempted}: no outcome came within {timeout:g} s; {_UNKNOWN}"
+        limit = f"within {timeout:g} s"
 
         def wanted(event: Event) -> bool:
             return event.server_handle == server_handle or _is_gap(event)
 
-        async with _until(deadline, late), self._writing[server_handle, item_handle]:
+        async def write() -> WriteComplete:
             with self._hub.watch(wanted) as watch:
                 await self._write(server_handle, item_handle, mx_value, timestamp, user_id, users)
                 return await self._outcome(watch, item_handle, attempted)
+
+        turn = self._writing[server_handle, item_handle]
+        busy = f"{attempted}: an earlier write to the item had no outcome {limit}"
+        async with _until(deadline, f"{busy}, so nothing was written"):
+            await turn.acquire()
+        # The next write would take an outcome that nobody waited for as its own.
+        writing = self._start(write())
+        writing.add_done_callback(lambda _: turn.release())
+        async with _until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
+            return await asyncio.shield(writing)
 
     async def write_array_elements(
         self,
@@ -249,13 +263,13 @@ class TagMethods(SessionCommands[MxValueInput]):
 
     async def _resolved(self, watch: Watch, item_handle: int, attempted: str) -> None:
         """Wait for the first data change, before which MXAccess accepts no write."""
-        first = await _next(watch, DataChange, item_handle, attempted)
+        first = await _next(watch, DataChange, item_handle, attempted, "nothing was written")
         if first.statuses and first.statuses[0].category == MxStatusCategory.CONFIGURATION_ERROR:
             text = f"{attempted}: nothing was written, because the reference cannot be used"
             raise write_error(first.raw, text, redact=self._redact)
 
     async def _outcome(self, watch: Watch, item_handle: int, attempted: str) -> WriteComplete:
-        done = await _next(watch, WriteComplete, item_handle, attempted)
+        done = await _next(watch, WriteComplete, item_handle, attempted, _UNKNOWN)
         if not done.is_good:
             text = f"{attempted} was accepted and then failed in MXAccess"
             raise write_error(done.raw, text, redact=self._redact)
@@ -264,8 +278,7 @@ class TagMethods(SessionCommands[MxValueInput]):
     async def _own_registration(self) -> int:
         """The server handle for tags; made by the first who needs it, for all."""
         if self._registering is None or _failed(self._registering):
-            self._registering = asyncio.ensure_future(self.register(_CLIENT_NAME))
-            self._registering.add_done_callback(_failed)
+            self._registering = self._start(self.register(_CLIENT_NAME))
         handle = await asyncio.shield(self._registering)
         self._hub.private.add(handle)
         return handle
@@ -273,8 +286,7 @@ class TagMethods(SessionCommands[MxValueInput]):
     @asynccontextmanager
     async def _added(self, server_handle: int, tag: str) -> AsyncGenerator[int]:
         """An item that is removed again, whatever happens; a failure does not wait for that."""
-        adding = asyncio.ensure_future(self.add_item(server_handle, tag))
-        adding.add_done_callback(_failed)
+        adding = self._start(self.add_item(server_handle, tag))
         try:
             yield await asyncio.shield(adding)
         except BaseException:
@@ -286,17 +298,16 @@ class TagMethods(SessionCommands[MxValueInput]):
         with suppress(MxGatewayError):  # an item that was not added, or a session that is gone
             await self.unsubscribe_bulk(server_handle, [await adding])
 
-    def _start(self, chore: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def _start(self, chore: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         task = asyncio.ensure_future(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+        task.add_done_callback(_failed)
         return task
 
     async def _settle(self) -> None:
         """Wait until what was begun is done."""
-        if self._registering is not None:
-            self._registering.cancel()
-        if self._chores:
+        while self._chores:
             await asyncio.wait(self._chores)
 
 
@@ -329,18 +340,18 @@ def _is_gap(event: Event) -> bool:
     return isinstance(event, EventGap)
 
 
-async def _next(watch: Watch, kind: type[E], item_handle: int, attempted: str) -> E:
+async def _next(watch: Watch, kind: type[E], item_handle: int, attempted: str, written: str) -> E:
     while True:
         event = await watch.next()
         if isinstance(event, EventGap):
             raise MxGatewayUnavailableError(
-                f"{attempted}: the event stream was interrupted and lost events; {_UNKNOWN}",
+                f"{attempted}: the event stream was interrupted and lost events; {written}",
                 status=Status.UNAVAILABLE,
             )
         if isinstance(event, kind) and event.item_handle == item_handle:
             return event
 
 
-def _failed(task: asyncio.Task[int]) -> bool:
+def _failed(task: asyncio.Task[Any]) -> bool:
     """Whether a task has ended in vain; asking also marks its error as seen."""
     return task.done() and (task.cancelled() or task.exception() is not None)

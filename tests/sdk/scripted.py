@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -34,6 +35,8 @@ class ScriptedGateway(FixedGateway):
         self.script: asyncio.Queue[MxEvent | GRPCError | None] = asyncio.Queue()
         self.requests: list[StreamEventsRequest] = []
         self.running = 0
+        #: How many streams were begun; those that were refused do not count.
+        self.begun = 0
         #: How long, in seconds, a stream that was cancelled still counts.
         self.slow_to_notice = 0.0
 
@@ -48,6 +51,7 @@ class ScriptedGateway(FixedGateway):
         if self.running:
             raise GRPCError(Status.ALREADY_EXISTS, "EventSubscriberAlreadyActive")
         self.running += 1
+        self.begun += 1
         try:
             while (event := await self.script.get()) is not None:
                 if isinstance(event, GRPCError):
@@ -67,3 +71,16 @@ class ScriptedGateway(FixedGateway):
         async with asyncio.timeout(5):
             while self.running != running:
                 await asyncio.sleep(0.001)
+
+    async def attached(self, begun: int) -> None:
+        """Wait until so many streams were begun."""
+        async with asyncio.timeout(5):
+            while self.begun != begun:
+                await asyncio.sleep(0.001)
+
+
+async def tasks_settled(before: set[asyncio.Task[Any]]) -> None:
+    """Wait until no task is left of those that were not there before."""
+    async with asyncio.timeout(5):
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0.001)

@@ -17,6 +17,8 @@ from tests.sdk.seen import KEY, SECRET
 from zb_mom_ww_mxgateway import (
     ClientOptions,
     MxAccessError,
+    MxCommand,
+    MxCommandKind,
     MxCommandReply,
     MxEvent,
     MxEventFamily,
@@ -33,6 +35,7 @@ from zb_mom_ww_mxgateway import (
     ProtocolStatusCode,
     errors,
 )
+from zb_mom_ww_mxgateway.describe import describe_command
 from zb_mom_ww_mxgateway.errors import (
     MxAccessWriteError,
     MxGatewayCertificateError,
@@ -46,7 +49,10 @@ from zb_mom_ww_mxgateway.errors import (
 )
 from zb_mom_ww_mxgateway.grpc_errors import from_grpc
 from zb_mom_ww_mxgateway.statuses import DETAILS, describe_hresult
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import AcknowledgeAlarmReply
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    AcknowledgeAlarmCommand,
+    AcknowledgeAlarmReply,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text(encoding="utf-8")
 CLASSES = sorted(
@@ -312,3 +318,9 @@ def test_a_failure_of_a_call_without_a_raw_reply_has_none() -> None:
         check_status(refused, attempted="OpenSession", redact=REDACT)
     assert caught.value.reply is None
     assert SECRET not in str(caught.value)
+
+
+def test_the_comment_of_an_acknowledgement_is_a_value_and_is_told_of_in_no_text() -> None:
+    payload = AcknowledgeAlarmCommand(alarm_guid="guid-1", comment="valve replaced")
+    command = MxCommand(kind=MxCommandKind.ACKNOWLEDGE_ALARM, acknowledge_alarm_command=payload)
+    assert describe_command(command) == "acknowledge_alarm(alarm_guid='guid-1')"

@@ -193,6 +193,23 @@ async def test_what_was_kept_survives_a_second_watch_after_a_failure(
     assert [request.after_worker_sequence for request in scripted.requests] == [0, 1]
 
 
+async def test_that_events_were_lost_is_told_after_a_failure_too(
+    scripted: ScriptedGateway, session: Session, hub: EventHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "QUEUE_LIMIT", 2)
+    with hub.watch(lambda event: event.worker_sequence == 9) as watch:
+        scripted.send(change(1), change(2), change(3), GRPCError(Status.UNAVAILABLE, "restarting"))
+        with pytest.raises(MxGatewayUnavailableError):
+            await watch.next()
+    with hub.watch(any_event):
+        await scripted.attached(2)
+    async with session.stream_events() as events:
+        gap = await anext(events)
+        assert isinstance(gap, EventGap)
+        assert gap.oldest_available_sequence == 2
+        assert await sequences(events, 2) == [2, 3]
+
+
 async def test_a_stream_that_the_gateway_ends_ends_the_watch(
     scripted: ScriptedGateway, session: Session, hub: EventHub
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import threading
 from collections.abc import AsyncIterator
 
@@ -14,10 +15,11 @@ from grpclib.testing import ChannelFor
 from hypothesis import given, strategies as st
 
 from tests.sdk.fixed import KEY
-from tests.sdk.scripted import ScriptedGateway, change
+from tests.sdk.scripted import ScriptedGateway, change, tasks_settled
 from zb_mom_ww_mxgateway import (
     ClientOptions,
     Event,
+    GalaxyRepositoryClient,
     GatewayClient,
     MxGatewayResourceExhaustedError,
     MxGatewayTransportError,
@@ -46,12 +48,6 @@ async def client(scripted: ScriptedGateway) -> AsyncIterator[GatewayClient]:
 @pytest.fixture
 async def session(client: GatewayClient) -> Session:
     return await client.open_session()
-
-
-async def tasks_settled(before: set[asyncio.Task[object]]) -> None:
-    async with asyncio.timeout(5):
-        while asyncio.all_tasks() - before:
-            await asyncio.sleep(0.001)
 
 
 async def test_the_call_begins_with_the_first_wait_or_with_the_context(
@@ -255,6 +251,29 @@ async def test_raw_streams_yield_the_contracts_events(
     async with client.stream_events_raw(request) as events:
         assert await anext(events) == event
     assert scripted.requests == [request]
+
+
+def test_every_method_that_streams_hands_out_a_stream() -> None:
+    others = [
+        name
+        for cls in (GatewayClient, Session, GalaxyRepositoryClient)
+        for name, method in inspect.getmembers(cls, inspect.isfunction)
+        if not name.startswith("_") and "Async" in str(inspect.signature(method).return_annotation)
+    ]
+    # This one asks page by page: between two pages there is no call to end.
+    assert others == ["iter_hierarchy"]
+
+
+async def test_sequences_beyond_63_bits_stay_positive_there_and_back(
+    scripted: ScriptedGateway, session: Session
+) -> None:
+    scripted.send(change(2**64 - 2))
+    async with session.stream_events() as events:
+        last = (await anext(events)).worker_sequence
+    assert last == 2**64 - 2
+    async with session.stream_events(after_worker_sequence=last):
+        await scripted.attached(2)
+    assert scripted.requests[-1].after_worker_sequence == 2**64 - 2
 
 
 async def test_a_session_has_one_stream_and_the_second_is_refused(

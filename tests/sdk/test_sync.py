@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import inspect
 import signal
@@ -24,6 +23,7 @@ from zb_mom_ww_mxgateway import (
     MxGatewaySessionClosedError,
     MxGatewaySessionNotReadyError,
     MxGatewayTimeoutError,
+    MxGatewayTransportError,
     MxGatewayUnavailableError,
     StreamEventsRequest,
     sync,
@@ -136,6 +136,14 @@ def test_a_wait_for_the_next_item_may_have_a_limit(session: sync.Session) -> Non
                 events.next(timeout=0.02)
         session.subscribe_bulk(session.register("tests"), [CODE])
         assert events.next(timeout=5).value == "M001"
+
+
+def test_with_begins_the_call(client: sync.GatewayClient, session: sync.Session) -> None:
+    with (
+        session.stream_events(),
+        pytest.raises(MxGatewayTransportError, match="EventSubscriberAlreadyActive"),
+    ):
+        client.stream_events(session.session_id).next(timeout=5)
 
 
 def test_a_stream_ends_with_its_session_and_with_close(client: sync.GatewayClient) -> None:
@@ -256,40 +264,30 @@ def test_a_session_closed_by_with_is_closed_at_the_gateway(client: sync.GatewayC
         client.session(session.session_id).ping()
 
 
-def test_a_blocking_call_on_the_loop_itself_is_refused_rather_than_hung() -> None:
-    thread = LoopThread("tests")
+LEFT_OPEN = """
+import sys, threading
+from zb_mom_ww_mxgateway.sync import GatewayClient
 
-    async def nested() -> None:
-        async def call() -> None:
-            raise AssertionError
-
-        thread.run("inner", call)
-
-    try:
-        with pytest.raises(MxGatewayArgumentError, match="inner: a blocking call"):
-            thread.run("outer", nested)
-    finally:
-        thread.stop()
-        thread.stop()
+client = GatewayClient.connect(sys.argv[1], api_key=sys.argv[2], plaintext=True)
+session = client.open_session()
+events = session.stream_events()
+events.__enter__()
+session.write_and_wait("TestMachine_001.MachineCode", "M2")
+print("ready")
+"""
 
 
-def test_stopping_the_loop_ends_what_runs_on_it() -> None:
-    thread = LoopThread("tests")
-    cleaned = threading.Event()
-
-    async def long() -> None:
-        try:
-            await asyncio.sleep(3600)
-        finally:
-            cleaned.set()
-
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(thread.run, "long", long)
-        time.sleep(0.05)
-        thread.stop()
-        with pytest.raises(MxGatewaySessionClosedError, match="long: this client was closed"):
-            running.result()
-    assert cleaned.is_set()
+def test_an_interpreter_that_ends_with_open_clients_ends_silently(
+    gateway: SimulatedGateway,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN, gateway.endpoint, gateway.api_key],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ready\n", "")
 
 
 INTERRUPTED = """

@@ -151,8 +151,8 @@ async def test_a_write_is_waited_for_and_leaves_no_item(
     done = await session.write_and_wait(CODE, "M42")
     assert isinstance(done, WriteComplete)
     assert done.is_good
-    assert (await session.read(CODE)).value == "M42"
     assert items(gateway, session) == []
+    assert (await session.read(CODE)).value == "M42"
 
 
 async def test_a_write_may_say_the_time_to_store(session: Session) -> None:
