@@ -96,10 +96,12 @@ class GatewayChannel:
             await channel.__connect__()
         return made
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection; calls that still wait end with ``MxGatewayUnavailableError``."""
         self._closed = True
         self._channel.close()
+        if isinstance(self._channel, GatewayConnection):
+            await self._channel.gone()
 
     async def unary_unary(
         self,

@@ -70,8 +70,11 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls and streams that still run end. Safe to call again."""
-        self._channel.close()
+        """Close the connection, and wait for its end; calls and streams that still run end too.
+
+        Safe to call again.
+        """
+        await self._channel.close()
 
 
 def new_correlation_id() -> str:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
@@ -42,6 +43,8 @@ NO_WORD: Final = "Closed without a word"
 _CONNECTION_WINDOW: Final = 2**30
 #: The longest wait for the answer to a ping, in seconds.
 _PATIENCE: Final = 20.0
+#: How long, in seconds, the other side may take to say goodbye, as TLS wants it.
+_GOODBYE: Final = 1.0
 #: A frame begins with three bytes of length and one of type; the first one has to be SETTINGS.
 _TYPE_ENDS: Final = 4
 _SETTINGS: Final = 4
@@ -184,6 +187,8 @@ class _Protocol(H2Protocol):
     ) -> None:
         super().__init__(Handler(), config, h2_config)
         self._options = options
+        #: Set once the socket is closed.
+        self.gone = asyncio.Event()
         self._beat: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._beginning = b""
@@ -243,6 +248,7 @@ class _Protocol(H2Protocol):
         if not self._beginning:
             self.processor.close(NO_WORD)
         super().connection_lost(exc)
+        self.gone.set()
 
     def _rest(self) -> None:
         """Wait for the time of the next ping."""
@@ -267,9 +273,12 @@ class _Protocol(H2Protocol):
             self._patience = None
 
     def _give_up(self) -> None:
-        # A close would wait until what is written has been sent, and TLS until it is answered.
-        self._transport.abort()
+        self.abort()
         self.processor.close(NO_ANSWER)
+
+    def abort(self) -> None:
+        """End it now; a close waits until what is written was sent, and TLS for an answer."""
+        self._transport.abort()
 
 
 class _Wrapper(DeadlineWrapper):
@@ -334,6 +343,7 @@ class GatewayConnection(Channel):
     def __init__(self, options: ClientOptions, context: ssl.SSLContext | None) -> None:
         self.options = options
         self._shut = False
+        self._made: _Protocol | None = None
         config = Configuration(
             ssl_target_name_override=options.server_name_override,
             http2_connection_window_size=_CONNECTION_WINDOW,
@@ -347,6 +357,17 @@ class GatewayConnection(Channel):
         """Close the connection; calls that wait end, and none begins."""
         self._shut = True
         super().close()
+
+    async def gone(self) -> None:
+        """Wait for the end of a connection that was closed; one that does not end is aborted."""
+        if self._made is None:
+            return
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await self._made.gone.wait()
+        finally:
+            self._made.abort()
 
     @override
     def _protocol_factory(self) -> H2Protocol:
@@ -362,6 +383,8 @@ class GatewayConnection(Channel):
             if limit.expired():
                 raise ConnectTimeoutError from None
             raise
+        assert isinstance(protocol, _Protocol)  # what our factory makes
+        self._made = protocol
         if self._shut:
             protocol.processor.close()
             raise ConnectionAbortedError("this client was closed")

@@ -101,7 +101,6 @@ async def _wind_down() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await loop.shutdown_asyncgens()
-    await asyncio.sleep(0)  # transports that were closed say so in the next turn
 
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, door: threading.RLock) -> None:

@@ -31,7 +31,7 @@ async def connected(
     try:
         yield MxAccessGatewayStub(channel)
     finally:
-        channel.close()
+        await channel.close()
 
 
 async def open_session(endpoint: str, **options: Unpack[ConnectOptions]) -> OpenSessionReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +101,16 @@ async def test_a_call_that_waits_for_its_turn_on_the_connection_times_out_as_nev
     assert not secrets_seen_in(caught.value)  # grpclib had the headers in hand all the time
 
 
-def _hang_up(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+async def _hang_up(gateway: faulty.Gateway, client: GatewayChannel) -> None:
     gateway.then(faulty.hang_up)
 
 
-def _die(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+async def _die(gateway: faulty.Gateway, client: GatewayChannel) -> None:
     gateway.alive.clear()
 
 
-def _close(gateway: faulty.Gateway, client: GatewayChannel) -> None:
-    client.close()
+async def _close(gateway: faulty.Gateway, client: GatewayChannel) -> None:
+    await client.close()
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def _close(gateway: faulty.Gateway, client: GatewayChannel) -> None:
     ],
 )
 async def test_a_call_that_waits_for_its_turn_ends_with_the_connection(
-    end: Callable[[faulty.Gateway, GatewayChannel], None], said: str
+    end: Callable[[faulty.Gateway, GatewayChannel], Awaitable[None]], said: str
 ) -> None:
     faults = faulty.one_after_another(faulty.replied, faulty.silence)
     async with faulty.watched_gateway(faults, calls_at_once=1) as gateway:
@@ -135,12 +135,12 @@ async def test_a_call_that_waits_for_its_turn_ends_with_the_connection(
             waiting = [asyncio.ensure_future(anext(stream)) for stream in (first, second)]
             while len(gateway.headers) < 2:
                 await asyncio.sleep(0)
-            end(gateway, channel)
+            await end(gateway, channel)
             async with asyncio.timeout(5):
                 for call in waiting:
                     with pytest.raises(MxGatewayUnavailableError, match=said):
                         await call
-        channel.close()
+        await channel.close()
     assert len(gateway.headers) == 2
 
 
@@ -273,7 +273,7 @@ async def test_a_client_that_is_closed_while_it_connects_anew_does_not_come_back
             await stub.open_session(OpenSessionRequest())
         call = asyncio.ensure_future(stub.open_session(OpenSessionRequest()))
         await asyncio.sleep(0)  # now it connects
-        channel.close()
+        await channel.close()
         with pytest.raises(MxGatewayUnavailableError, match="client was closed") as caught:
             await call
     assert not caught.value.transient
@@ -304,15 +304,22 @@ async def test_a_cancel_from_outside_is_obeyed_even_where_the_call_ends_at_the_s
     cancelled_first: bool,
 ) -> None:
     async with faulty.watched_gateway(faulty.silence) as gateway:
-        async with connected(gateway.endpoint) as stub:
-            call = asyncio.ensure_future(stub.open_session(OpenSessionRequest()))
-            await gateway.asked.wait()
-            if cancelled_first:
-                call.cancel()
-        if not cancelled_first:  # the connection was closed, and the call has not yet been told
+        channel = await GatewayChannel.connect(
+            ClientOptions(endpoint=gateway.endpoint, plaintext=True, api_key=KEY)
+        )
+        call = asyncio.ensure_future(
+            MxAccessGatewayStub(channel).open_session(OpenSessionRequest())
+        )
+        await gateway.asked.wait()
+        if cancelled_first:
+            call.cancel()
+        closing = asyncio.ensure_future(channel.close())
+        await asyncio.sleep(0)  # the connection was closed, and the call has not yet been told
+        if not cancelled_first:
             call.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await call
+        await closing
     assert not secrets_seen_in(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""The thread under the blocking classes: calls from anywhere, Ctrl-C, an end that nothing misses."""
+"""The thread under the blocking classes: calls from anywhere, Ctrl-C, and an end without leaks."""
 
 from __future__ import annotations
 

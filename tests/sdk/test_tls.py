@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -29,8 +31,11 @@ from zb_mom_ww_mxgateway import (
     MxGatewayTransportError,
     MxGatewayUnavailableError,
     OpenSessionRequest,
+    sync,
 )
 from zb_mom_ww_mxgateway.errors import MxGatewayCertificateError
+from zb_mom_ww_mxgateway.http2 import GatewayConnection
+from zb_mom_ww_mxgateway.loop_thread import LoopThread
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,43 @@ async def test_an_authority_from_a_file_is_trusted(gateway: faulty.Gateway, ca_f
     options = ClientOptions(endpoint=gateway.endpoint, api_key=KEY, ca_file=ca_file)
     async with await GatewayClient.from_options(options) as client:
         assert (await client.open_session()).session_id == "session-1"
+
+
+async def test_a_gateway_that_does_not_say_goodbye_is_left_all_the_same(
+    certificate: trustme.LeafCert, ca_file: Path
+) -> None:
+    over = threading.Event()
+    context = serving(certificate)
+
+    def serve(listening: socket.socket) -> None:
+        """Shake hands, and then read and answer nothing."""
+        with listening.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
+            over.wait(30)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        silent = asyncio.create_task(asyncio.to_thread(serve, listening))
+        endpoint = f"127.0.0.1:{listening.getsockname()[1]}"
+        client = await GatewayClient.connect(endpoint, ca_file=ca_file)
+        before = asyncio.get_running_loop().time()
+        await client.close()
+        connection = client._channel._channel
+        assert isinstance(connection, GatewayConnection)
+        await connection.gone()
+        assert asyncio.get_running_loop().time() - before < 25  # Python's own patience is 30 s
+        over.set()
+        await silent
+
+
+def test_a_blocking_client_leaves_no_socket_behind(
+    certificate: trustme.LeafCert, ca_file: Path
+) -> None:
+    thread = LoopThread("gateway")
+    serve = faulty.watched_gateway(faulty.replied, ssl=serving(certificate))
+    gateway = thread.run("start", serve.__aenter__)
+    with sync.GatewayClient.connect(gateway.endpoint, ca_file=ca_file) as client:
+        assert client.open_session().session_id == "session-1"
+    thread.run("close", lambda: serve.__aexit__(None, None, None))
+    thread.stop()
 
 
 async def test_the_name_in_the_certificate_may_be_given(
