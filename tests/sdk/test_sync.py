@@ -124,6 +124,34 @@ def test_the_main_job(session: sync.Session) -> None:
     assert session.get_session_state() == aio.SessionState.READY
 
 
+def test_clients_sessions_and_nodes_say_what_they_are(
+    client: sync.GatewayClient, session: sync.Session, gateway: SimulatedGateway
+) -> None:
+    assert client.endpoint == client.options.endpoint == gateway.endpoint
+    assert repr(client) == f"<GatewayClient {gateway.endpoint}>"
+    assert session.open_reply.session_id == session.session_id
+    assert repr(session) == f"<Session {session.session_id}>"
+    with sync.GalaxyRepositoryClient.connect(
+        gateway.endpoint, api_key=gateway.api_key, plaintext=True
+    ) as galaxy:
+        [top] = galaxy.browse()
+        assert top.has_children
+        assert not top.expanded
+        below = top.children()
+        assert top.expanded
+        assert len({*below, *top.children()}) == len(below)
+        assert repr(top) == f"<BrowseNode {top.object.tag_name}>"
+
+
+def test_a_session_that_was_opened_elsewhere_can_be_used(
+    client: sync.GatewayClient, session: sync.Session
+) -> None:
+    other = client.session(session.session_id)
+    other.ping()
+    assert other != session
+    assert not other.closed
+
+
 def test_errors_are_those_of_the_async_classes(session: sync.Session) -> None:
     with pytest.raises(MxAccessError, match="0x80070057"):
         session.advise(1, 4711)
