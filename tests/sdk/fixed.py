@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Unpack
 
 from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
+from grpclib.testing import ChannelFor
 
 from zb_mom_ww_mxgateway import (
+    ClientOptions,
     CloseSessionReply,
     CloseSessionRequest,
+    ConnectOptions,
+    GatewayClient,
     MxCommandReply,
     MxCommandRequest,
     MxEvent,
@@ -17,6 +24,7 @@ from zb_mom_ww_mxgateway import (
     OpenSessionRequest,
     StreamEventsRequest,
 )
+from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmReply,
     AcknowledgeAlarmRequest,
@@ -26,6 +34,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StreamAlarmsRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
+from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 KEY = "mxgw_test_topsecret"
 
@@ -79,3 +88,13 @@ class FixedGateway(MxAccessGatewayBase):
         self, stream: Stream[QueryActiveAlarmsRequest, ActiveAlarmSnapshot]
     ) -> None:
         await stream.recv_message()
+
+
+@asynccontextmanager
+async def client_of(
+    gateway: MxAccessGatewayBase, **given: Unpack[ConnectOptions]
+) -> AsyncIterator[GatewayClient]:
+    """A client of ``gateway``, over a transport in memory."""
+    options = ClientOptions(endpoint="fixed:1", **{"plaintext": True, "api_key": KEY, **given})
+    async with ChannelFor([gateway], codec=MessageCodec()) as channel:
+        yield GatewayClient(GatewayChannel(channel, options), options)

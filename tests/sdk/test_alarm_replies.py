@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from grpclib.server import Stream
-from grpclib.testing import ChannelFor
 
-from tests.sdk.fixed import KEY, FixedGateway
+from tests.sdk.fixed import KEY, FixedGateway, client_of
 from zb_mom_ww_mxgateway import (
-    ClientOptions,
     GatewayClient,
     MxAccessError,
     MxGatewayCommandError,
@@ -21,7 +19,6 @@ from zb_mom_ww_mxgateway import (
     ProtocolStatus,
     ProtocolStatusCode,
 )
-from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmReply,
     AcknowledgeAlarmRequest,
@@ -30,7 +27,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     QueryActiveAlarmsRequest,
     StreamAlarmsRequest,
 )
-from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 
 class AlarmGateway(FixedGateway):
@@ -75,9 +71,8 @@ def alarm_gateway() -> AlarmGateway:
 
 @pytest.fixture
 async def noted(alarm_gateway: AlarmGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint="fixed:1", plaintext=True, api_key=KEY, call_timeout=0.2)
-    async with ChannelFor([alarm_gateway], codec=MessageCodec()) as channel:
-        yield GatewayClient(GatewayChannel(channel, options), options)
+    async with client_of(alarm_gateway, call_timeout=0.2) as connected:
+        yield connected
 
 
 async def test_every_call_has_a_correlation_id_of_its_own_unless_one_is_given(

@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
-from grpclib.testing import ChannelFor
 from hypothesis import given, strategies as st
 
-from tests.sdk.fixed import KEY
+from tests.sdk.fixed import client_of
 from tests.sdk.scripted import ScriptedGateway, change
 from zb_mom_ww_mxgateway import (
-    ClientOptions,
     DataChange,
     Event,
     EventGap,
@@ -28,9 +26,7 @@ from zb_mom_ww_mxgateway import (
     Session,
     streams,
 )
-from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway.event_hub import EventHub
-from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 
 @pytest.fixture
@@ -40,9 +36,8 @@ def scripted() -> ScriptedGateway:
 
 @pytest.fixture
 async def client(scripted: ScriptedGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint="scripted:1", plaintext=True, api_key=KEY)
-    async with ChannelFor([scripted], codec=MessageCodec()) as channel:
-        yield GatewayClient(GatewayChannel(channel, options), options)
+    async with client_of(scripted) as connected:
+        yield connected
 
 
 @pytest.fixture
@@ -105,9 +100,7 @@ async def test_private_events_are_for_watches_alone(
 async def test_events_that_nobody_came_for_are_lost_with_a_word(limit: int, count: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "QUEUE_LIMIT", limit)
-        async with ChannelFor([scripted := ScriptedGateway()], codec=MessageCodec()) as channel:
-            options = ClientOptions(endpoint="scripted:1", plaintext=True)
-            client = GatewayClient(GatewayChannel(channel, options), options)
+        async with client_of(scripted := ScriptedGateway()) as client:
             session = await client.open_session()
             scripted.send(*(change(sequence) for sequence in range(1, count + 2)))
             with session._hub.watch(lambda event: event.worker_sequence == count + 1) as watch:

@@ -12,12 +12,10 @@ import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 from grpclib.server import Server
-from grpclib.testing import ChannelFor
 
-from tests.sdk.fixed import KEY, FixedGateway
+from tests.sdk.fixed import KEY, FixedGateway, client_of
 from zb_mom_ww_mxgateway import (
     MAX_BULK_ITEMS,
-    ClientOptions,
     GatewayClient,
     MxAccessError,
     MxCommand,
@@ -43,7 +41,6 @@ from zb_mom_ww_mxgateway import (
     ProtocolStatusCode,
     Session,
 )
-from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     BulkSubscribeReply,
     RegisterReply,
@@ -58,9 +55,8 @@ def fixed() -> FixedGateway:
 
 @pytest.fixture
 async def client(fixed: FixedGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint="fixed:1", plaintext=True, api_key=KEY)
-    async with ChannelFor([fixed], codec=MessageCodec()) as channel:
-        yield GatewayClient(GatewayChannel(channel, options), options)
+    async with client_of(fixed) as connected:
+        yield connected
 
 
 @pytest.fixture

@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
-from grpclib.testing import ChannelFor
 from hypothesis import given, strategies as st
 
-from tests.sdk.fixed import KEY
+from tests.sdk.fixed import client_of
 from tests.sdk.scripted import ScriptedGateway, change, tasks_settled
 from zb_mom_ww_mxgateway import (
-    ClientOptions,
     Event,
     GalaxyRepositoryClient,
     GatewayClient,
@@ -28,9 +26,7 @@ from zb_mom_ww_mxgateway import (
     StreamEventsRequest,
     streams,
 )
-from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway.streams import Reader
-from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 
 @pytest.fixture
@@ -40,9 +36,8 @@ def scripted() -> ScriptedGateway:
 
 @pytest.fixture
 async def client(scripted: ScriptedGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint="scripted:1", plaintext=True, api_key=KEY)
-    async with ChannelFor([scripted], codec=MessageCodec()) as channel:
-        yield GatewayClient(GatewayChannel(channel, options), options)
+    async with client_of(scripted) as connected:
+        yield connected
 
 
 @pytest.fixture
@@ -183,9 +178,7 @@ def test_a_stream_may_outlive_its_loop() -> None:
     async def leave_it() -> None:
         scripted = ScriptedGateway()
         scripted.send(change(1))
-        options = ClientOptions(endpoint="scripted:1", plaintext=True, api_key=KEY)
-        async with ChannelFor([scripted], codec=MessageCodec()) as channel:
-            client = GatewayClient(GatewayChannel(channel, options), options)
+        async with client_of(scripted) as client:
             held.append((await client.open_session()).stream_events())
             await anext(held[0])
 

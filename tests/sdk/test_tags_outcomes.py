@@ -12,7 +12,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.server import Stream
 from grpclib.testing import ChannelFor
 
-from tests.sdk.fixed import KEY
+from tests.sdk.fixed import client_of
 from tests.sdk.scripted import ScriptedGateway, change, tasks_settled
 from zb_mom_ww_mxgateway import (
     ClientOptions,
@@ -84,9 +84,8 @@ def writing() -> Writing:
 
 @pytest.fixture
 async def session(writing: Writing) -> AsyncIterator[Session]:
-    options = ClientOptions(endpoint="scripted:1", plaintext=True, api_key=KEY)
-    async with ChannelFor([writing], codec=MessageCodec()) as channel:
-        yield await GatewayClient(GatewayChannel(channel, options), options).open_session()
+    async with client_of(writing) as client:
+        yield await client.open_session()
 
 
 async def cancelled(task: asyncio.Task[WriteComplete]) -> None:

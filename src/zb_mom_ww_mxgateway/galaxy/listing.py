@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic, TypedDict, TypeVar
+from typing import Final, Generic, TypedDict, TypeVar, Unpack
 
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
     BrowseChildrenRequest,
@@ -78,13 +78,7 @@ def hierarchy_request(
     root_tag_name: str | None = None,
     root_contained_path: str | None = None,
     max_depth: int | None = None,
-    category_ids: Iterable[int] = (),
-    template_chain_contains: Iterable[str] = (),
-    tag_name_glob: str = "",
-    include_attributes: bool = True,
-    alarm_bearing_only: bool = False,
-    historized_only: bool = False,
-    page_size: int = 0,
+    **filters: Unpack[ObjectFilters],
 ) -> DiscoverHierarchyRequest:
     """The request for ``HierarchyFilters``; ``MxGatewayArgumentError`` for what cannot be."""
     _check_one(
@@ -92,19 +86,13 @@ def hierarchy_request(
         root_tag_name=root_tag_name,
         root_contained_path=root_contained_path,
     )
-    _check_not_negative(max_depth=max_depth or 0, page_size=page_size)
+    _check_not_negative(max_depth=max_depth or 0)
     return DiscoverHierarchyRequest(
         root_gobject_id=root_gobject_id,
         root_tag_name=root_tag_name,
         root_contained_path=root_contained_path,
         max_depth=None if max_depth is None else Int32Value(value=max_depth),
-        category_ids=list(category_ids),
-        template_chain_contains=_texts(template_chain_contains),
-        tag_name_glob=tag_name_glob,
-        include_attributes=None if include_attributes else False,
-        alarm_bearing_only=alarm_bearing_only,
-        historized_only=historized_only,
-        page_size=page_size,
+        **_fields(**filters),
     )
 
 
@@ -113,13 +101,7 @@ def children_request(
     parent_gobject_id: int | None = None,
     parent_tag_name: str | None = None,
     parent_contained_path: str | None = None,
-    category_ids: Iterable[int] = (),
-    template_chain_contains: Iterable[str] = (),
-    tag_name_glob: str = "",
-    include_attributes: bool = True,
-    alarm_bearing_only: bool = False,
-    historized_only: bool = False,
-    page_size: int = 0,
+    **filters: Unpack[ObjectFilters],
 ) -> BrowseChildrenRequest:
     """The request for ``ObjectFilters`` below a parent, which raises as ``hierarchy_request``."""
     _check_one(
@@ -127,19 +109,46 @@ def children_request(
         parent_tag_name=parent_tag_name,
         parent_contained_path=parent_contained_path,
     )
-    _check_not_negative(page_size=page_size)
     return BrowseChildrenRequest(
         parent_gobject_id=parent_gobject_id,
         parent_tag_name=parent_tag_name,
         parent_contained_path=parent_contained_path,
-        category_ids=list(category_ids),
-        template_chain_contains=_texts(template_chain_contains),
-        tag_name_glob=tag_name_glob,
-        include_attributes=None if include_attributes else False,
-        alarm_bearing_only=alarm_bearing_only,
-        historized_only=historized_only,
-        page_size=page_size,
+        **_fields(**filters),
     )
+
+
+class _Fields(TypedDict):
+    """``ObjectFilters`` as both requests have them."""
+
+    category_ids: list[int]
+    template_chain_contains: list[str]
+    tag_name_glob: str
+    include_attributes: bool | None
+    alarm_bearing_only: bool
+    historized_only: bool
+    page_size: int
+
+
+def _fields(
+    *,
+    category_ids: Iterable[int] = (),
+    template_chain_contains: Iterable[str] = (),
+    tag_name_glob: str = "",
+    include_attributes: bool = True,
+    alarm_bearing_only: bool = False,
+    historized_only: bool = False,
+    page_size: int = 0,
+) -> _Fields:
+    _check_not_negative(page_size=page_size)
+    return {
+        "category_ids": list(category_ids),
+        "template_chain_contains": _texts(template_chain_contains),
+        "tag_name_glob": tag_name_glob,
+        "include_attributes": None if include_attributes else False,
+        "alarm_bearing_only": alarm_bearing_only,
+        "historized_only": historized_only,
+        "page_size": page_size,
+    }
 
 
 def _check_one(**choices: int | str | None) -> None:
