@@ -135,6 +135,18 @@ class Stream(Generic[T]):
             raise StopAsyncIteration
         return await self._begun().next()
 
+    async def take(self, limit: int) -> list[T]:
+        """The next item and those behind it that are there already, ``limit`` at most.
+
+        Raises:
+            StopAsyncIteration: The stream has ended.
+        """
+        taken = [await anext(self)]
+        items = self._begun().items
+        while items and len(taken) < limit:
+            taken.append(items.popleft())
+        return taken
+
     async def __aenter__(self) -> Self:
         if not self._closed:
             self._begun()

@@ -13,13 +13,15 @@ Jupyter. Ctrl-C ends a wait and cancels the call that it waits for.
 from __future__ import annotations
 
 import asyncio
+import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar, Unpack
 
 from grpclib.const import Status
 
@@ -40,6 +42,9 @@ from .galaxy import ObjectFilters
 from .loop_thread import LoopThread
 from .options import ClientOptions, ConnectOptions
 from .values import MxValueInput, to_mx_value
+
+#: Items that cross from the loop's thread together: a crossing takes longer than an item.
+_AT_ONCE: Final = 100
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,6 +108,11 @@ class Stream(_Facade[_Source[R]]):
     ...         print(event)
     """
 
+    def __init__(self, thread: LoopThread, target: _Source[R]) -> None:
+        super().__init__(thread, target)
+        self._taken: deque[R] = deque()
+        self._turn = threading.Lock()  # or threads would mix the order
+
     def __iter__(self) -> Self:
         return self
 
@@ -120,13 +130,20 @@ class Stream(_Facade[_Source[R]]):
             StopIteration: The stream has ended.
             MxGatewayTimeoutError: No item came in time.
         """
+        if not self._turn.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
+            raise _late(timeout)
         try:
-            return self._thread.run("next", partial(_next, self._async, timeout))
+            if not self._taken:
+                self._taken += self._thread.run("next", partial(_take, self._async, timeout))
+            return self._taken.popleft()
         except StopAsyncIteration:
             raise StopIteration from None
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
-        """End the call; safe to call again."""
+        """End the call and drop what was not taken; safe to call again."""
+        self._taken.clear()
         with suppress(MxGatewaySessionClosedError):  # the client was closed, and this with it
             self._thread.run("close", self._async.aclose)
 
@@ -144,18 +161,23 @@ class Stream(_Facade[_Source[R]]):
         self.close()
 
 
-async def _next(source: _Source[R], timeout: float | None) -> R:
+async def _take(source: _Source[R], timeout: float | None) -> list[R]:
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return await source.__anext__()
+            if isinstance(source, aio_streams.Stream):
+                return await source.take(_AT_ONCE)
+            return [await source.__anext__()]
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise MxGatewayTimeoutError(
-            f"no item came within {timeout:g} s; the stream goes on",
-            status=Status.DEADLINE_EXCEEDED,
-        ) from error
+        raise _late(timeout) from error
+
+
+def _late(timeout: float | None) -> MxGatewayTimeoutError:
+    return MxGatewayTimeoutError(
+        f"no item came within {timeout:g} s; the stream goes on", status=Status.DEADLINE_EXCEEDED
+    )
 
 
 class Session(_Facade[aio_session.Session], SyncSessionCommands[MxValueInput]):

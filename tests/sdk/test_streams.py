@@ -6,7 +6,7 @@ import asyncio
 import gc
 import inspect
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 from grpclib.const import Status
@@ -90,6 +90,26 @@ async def test_however_waits_are_given_up_every_event_comes_once_and_in_order(
         except StopAsyncIteration:
             break
     assert seen == list(range(len(pauses)))
+
+
+@given(count=st.integers(0, 30), limits=st.lists(st.integers(1, 7), min_size=31, max_size=31))
+async def test_items_may_be_taken_several_at_once(count: int, limits: list[int]) -> None:
+    async def source() -> AsyncGenerator[int]:
+        for number in range(count):
+            yield number
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+
+    stream = streams.Stream(lambda: Reader(source(), lambda number: number))
+    seen: list[int] = []
+    for limit in limits:
+        try:
+            taken = await stream.take(limit)
+        except StopAsyncIteration:
+            break
+        assert 1 <= len(taken) <= limit
+        seen += taken
+    assert seen == list(range(count))
 
 
 async def test_leaving_the_loop_ends_the_call_at_once(

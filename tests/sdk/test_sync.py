@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import pytest
 
@@ -172,6 +173,28 @@ def test_with_begins_the_call(client: sync.GatewayClient, session: sync.Session)
         pytest.raises(MxGatewayTransportError, match="EventSubscriberAlreadyActive"),
     ):
         client.stream_events(session.session_id).next(timeout=5)
+
+
+def test_every_event_comes_once_and_in_order_whoever_takes_it(session: sync.Session) -> None:
+    tags = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 11)]
+    session.subscribe_bulk(session.register("tests"), tags * 30)
+    with session.stream_events() as events, ThreadPoolExecutor(3) as pool:
+        takers = [pool.submit(lambda: [next(events) for _ in range(300)]) for _ in range(3)]
+        taken = [[event.worker_sequence for event in taker.result()] for taker in takers]
+        assert all(sequences == sorted(sequences) for sequences in taken)
+        assert sorted(chain.from_iterable(taken)) == list(range(1, 901))
+    with pytest.raises(StopIteration):
+        next(events)
+
+
+def test_a_limit_holds_while_another_thread_waits_without_one(session: sync.Session) -> None:
+    with session.stream_events() as events, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, events)
+        time.sleep(0.05)
+        with pytest.raises(MxGatewayTimeoutError, match="no item came"):
+            events.next(timeout=0.05)
+        session.subscribe_bulk(session.register("tests"), [CODE])
+        assert waiting.result().value == "M001"
 
 
 def test_a_stream_ends_with_its_session_and_with_close(client: sync.GatewayClient) -> None:
