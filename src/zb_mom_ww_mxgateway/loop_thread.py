@@ -32,11 +32,6 @@ class LoopThread:
         self._thread.start()
         self._end = weakref.finalize(self, _stop, self._loop, self._thread, self._door)
 
-    @property
-    def running(self) -> bool:
-        """Whether calls can be made."""
-        return self._end.alive
-
     def run(self, attempted: str, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
         """Run ``call`` on the loop and wait for what it gives; from any thread.
 
