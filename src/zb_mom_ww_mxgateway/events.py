@@ -20,7 +20,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 
 from .errors import MxGatewayValueError, describe_status, has_failed, is_failure
-from .values import MxValueOutput, from_mx_array, from_mx_value
+from .values import MxValueOutput, from_mx_array, from_mx_value, moment
 
 #: The two bits of an OPC quality that say good, uncertain or bad.
 _QUALITY_BITS: Final = 0xC0
@@ -54,12 +54,7 @@ def _usable(statuses: Sequence[MxStatusProxy], quality: int) -> bool:
 
 
 def _time(timestamp: Timestamp | None) -> datetime | None:
-    if timestamp is None:
-        return None
-    try:
-        return timestamp.to_datetime()
-    except ValueError as error:
-        raise MxGatewayValueError(f"a time of MXAccess has no datetime: {error}") from None
+    return None if timestamp is None else moment(timestamp)
 
 
 @dataclass(frozen=True, slots=True)

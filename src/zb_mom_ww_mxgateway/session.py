@@ -33,6 +33,7 @@ from .events import Event
 from .streams import Stream
 from .tags import TagMethods
 from .values import MxValueInput, to_mx_value
+from .waiting import ended_in_vain
 
 if TYPE_CHECKING:
     from .client import GatewayClient
@@ -105,9 +106,9 @@ class Session(TagMethods):
         Safe to call again and from several tasks: there is one close, and all wait for it; one
         that failed is tried again. A session that the gateway has forgotten counts as closed.
         """
-        if self._closing is None or _failed(self._closing):
+        if self._closing is None or ended_in_vain(self._closing):
             self._closing = asyncio.ensure_future(self._close())
-            self._closing.add_done_callback(_failed)
+            self._closing.add_done_callback(ended_in_vain)
             self._under_way.add(self._closing)
             self._closing.add_done_callback(self._under_way.discard)
         await asyncio.shield(self._closing)
@@ -208,11 +209,6 @@ class Session(TagMethods):
 
     def _attempted(self, command: MxCommand) -> str:
         return f"{describe_command(command)} in {self.session_id} at {self._client.endpoint}"
-
-
-def _failed(closing: asyncio.Task[None]) -> bool:
-    """Whether a close has ended in vain; asking also marks its error as seen."""
-    return closing.done() and (closing.cancelled() or closing.exception() is not None)
 
 
 def _check_bulk(spec: CommandSpec[Message, object], command: MxCommand, attempted: str) -> None:

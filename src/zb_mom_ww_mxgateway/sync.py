@@ -42,6 +42,7 @@ from .galaxy import ObjectFilters
 from .loop_thread import LoopThread
 from .options import ClientOptions, ConnectOptions
 from .values import MxValueInput, to_mx_value
+from .waiting import until
 
 #: Items that cross from the loop's thread together: a crossing takes longer than an item.
 _AT_ONCE: Final = 100
@@ -131,7 +132,7 @@ class Stream(_Facade[_Source[R]]):
             MxGatewayTimeoutError: No item came in time.
         """
         if not self._turn.acquire(timeout=-1 if timeout is None else max(timeout, 0)):
-            raise _late(timeout)
+            raise MxGatewayTimeoutError(_late(timeout), status=Status.DEADLINE_EXCEEDED)
         try:
             if not self._taken:
                 self._taken += self._thread.run("next", partial(_take, self._async, timeout))
@@ -162,22 +163,15 @@ class Stream(_Facade[_Source[R]]):
 
 
 async def _take(source: _Source[R], timeout: float | None) -> list[R]:
-    limit = asyncio.timeout(timeout)
-    try:
-        async with limit:
-            if isinstance(source, aio_streams.Stream):
-                return await source.take(_AT_ONCE)
-            return [await source.__anext__()]
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise _late(timeout) from error
+    deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+    async with until(deadline, _late(timeout)):
+        if isinstance(source, aio_streams.Stream):
+            return await source.take(_AT_ONCE)
+        return [await source.__anext__()]
 
 
-def _late(timeout: float | None) -> MxGatewayTimeoutError:
-    return MxGatewayTimeoutError(
-        f"no item came within {timeout:g} s; the stream goes on", status=Status.DEADLINE_EXCEEDED
-    )
+def _late(timeout: float | None) -> str:
+    return "" if timeout is None else f"no item came within {timeout:g} s; the stream goes on"
 
 
 class Session(_Facade[aio_session.Session], SyncSessionCommands[MxValueInput]):

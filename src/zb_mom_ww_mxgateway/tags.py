@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -23,7 +23,6 @@ from .errors import (
     MxGatewayArgumentError,
     MxGatewayError,
     MxGatewayMalformedReplyError,
-    MxGatewayTimeoutError,
     MxGatewayUnavailableError,
     Redact,
     write_error,
@@ -31,6 +30,7 @@ from .errors import (
 from .event_hub import EventHub, Watch
 from .events import DataChange, Event, EventGap, Reading, WriteComplete, reading_of
 from .values import MxScalar, MxValueInput, SparseArray, to_mx_value
+from .waiting import ended_in_vain, until
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R")
@@ -140,15 +140,13 @@ class TagMethods(SessionCommands[MxValueInput]):
         deadline = asyncio.get_running_loop().time() + _milliseconds(timeout) / 1000
         async with AsyncExitStack() as stack:
             late = f"{attempted}: no first value came {limit}, so nothing was written"
-            async with _until(deadline, late):
+            async with until(deadline, late):
                 own = await self._own_registration()
-                watch = stack.enter_context(
-                    self._hub.watch(lambda event: event.server_handle == own or _is_gap(event))
-                )
+                watch = stack.enter_context(self._hub.watch(_about(own)))
                 item = await stack.enter_async_context(self._added(own, tag))
                 await self.advise(own, item)
                 await self._resolved(watch, item, attempted)
-            async with _until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
+            async with until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
                 await self._write(own, item, mx_value, timestamp, user_id, None)
                 return await self._outcome(watch, item, attempted)
 
@@ -194,22 +192,19 @@ class TagMethods(SessionCommands[MxValueInput]):
         deadline = asyncio.get_running_loop().time() + _milliseconds(timeout) / 1000
         limit = f"within {timeout:g} s"
 
-        def wanted(event: Event) -> bool:
-            return event.server_handle == server_handle or _is_gap(event)
-
         async def write() -> WriteComplete:
-            with self._hub.watch(wanted) as watch:
+            with self._hub.watch(_about(server_handle)) as watch:
                 await self._write(server_handle, item_handle, mx_value, timestamp, user_id, users)
                 return await self._outcome(watch, item_handle, attempted)
 
         turn = self._writing[server_handle, item_handle]
         busy = f"{attempted}: an earlier write to the item had no outcome {limit}"
-        async with _until(deadline, f"{busy}, so nothing was written"):
+        async with until(deadline, f"{busy}, so nothing was written"):
             await turn.acquire()
         # The next write would take an outcome that nobody waited for as its own.
         writing = self._start(write())
         writing.add_done_callback(lambda _: turn.release())
-        async with _until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
+        async with until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
             return await asyncio.shield(writing)
 
     async def write_array_elements(
@@ -277,7 +272,7 @@ class TagMethods(SessionCommands[MxValueInput]):
 
     async def _own_registration(self) -> int:
         """The server handle for tags; made by the first who needs it, for all."""
-        if self._registering is None or _failed(self._registering):
+        if self._registering is None or ended_in_vain(self._registering):
             self._registering = self._start(self.register(_CLIENT_NAME))
         handle = await asyncio.shield(self._registering)
         self._hub.private.add(handle)
@@ -302,7 +297,7 @@ class TagMethods(SessionCommands[MxValueInput]):
         task = asyncio.ensure_future(chore)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-        task.add_done_callback(_failed)
+        task.add_done_callback(ended_in_vain)
         return task
 
     async def _settle(self) -> None:
@@ -324,20 +319,9 @@ def _milliseconds(timeout: float) -> int:
     return int(milliseconds)
 
 
-@asynccontextmanager
-async def _until(deadline: float, late: str) -> AsyncGenerator[None]:
-    limit = asyncio.timeout_at(deadline)
-    try:
-        async with limit:
-            yield
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise MxGatewayTimeoutError(late, status=Status.DEADLINE_EXCEEDED) from error
-
-
-def _is_gap(event: Event) -> bool:
-    return isinstance(event, EventGap)
+def _about(server_handle: int) -> Callable[[Event], bool]:
+    """The events of a registration, and gaps, in which some may be lost."""
+    return lambda event: event.server_handle == server_handle or isinstance(event, EventGap)
 
 
 async def _next(watch: Watch, kind: type[E], item_handle: int, attempted: str, written: str) -> E:
@@ -350,8 +334,3 @@ async def _next(watch: Watch, kind: type[E], item_handle: int, attempted: str, w
             )
         if isinstance(event, kind) and event.item_handle == item_handle:
             return event
-
-
-def _failed(task: asyncio.Task[Any]) -> bool:
-    """Whether a task has ended in vain; asking also marks its error as seen."""
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -8,6 +8,7 @@ from .convert import (
     MxValueOutput as MxValueOutput,
     from_mx_array as from_mx_array,
     from_mx_value as from_mx_value,
+    moment as moment,
     to_mx_value as to_mx_value,
 )
 from .foreign import ArrayLike as ArrayLike

@@ -124,7 +124,7 @@ def from_mx_value(mx: MxValue | None) -> MxValueOutput:
     if mx.raw_value is not None:
         return RawValue.from_mx(mx)
     if mx.timestamp_value is not None:
-        return _moment(mx.timestamp_value)
+        return moment(mx.timestamp_value)
     if mx.data_type == MxDataType.ELAPSED_TIME and kind in _NUMBERS:
         return span(getattr(mx, kind))
     scalar: bool | int | float | str = getattr(mx, kind)
@@ -154,7 +154,7 @@ def _elements(array: MxArray, data_type: MxDataType) -> MxArrayOutput:
     if array.raw_values is not None:
         return [*elements_of(array, array.raw_values)]
     if array.timestamp_values is not None:
-        return [_moment(item) for item in array.timestamp_values.values]
+        return [moment(item) for item in array.timestamp_values.values]
     values: Sequence[bool | int | float | str] = getattr(array, member).values
     if data_type == MxDataType.ELAPSED_TIME and member.removesuffix("s") in _NUMBERS:
         return [span(item) for item in values if not isinstance(item, str)]
@@ -177,7 +177,8 @@ def _nested(values: MxArrayOutput, dimensions: Sequence[int]) -> MxArrayOutput:
     return values
 
 
-def _moment(value: Timestamp) -> datetime:
+def moment(value: Timestamp) -> datetime:
+    """``value`` as an aware UTC datetime; ``MxGatewayValueError`` outside of years 1 to 9999."""
     try:
         return value.to_datetime()
     except ValueError as error:
