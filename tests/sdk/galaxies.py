@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from grpclib.server import Stream
 from grpclib.testing import ChannelFor
 
 from tests.sdk.fixed import KEY
+from tests.sim.galaxies import PLANT
 from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway.galaxy import GalaxyRepositoryClient
 from zb_mom_ww_mxgateway.options import ClientOptions
@@ -30,11 +31,11 @@ from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
     WatchDeployEventsRequest,
 )
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1.services import GalaxyRepositoryBase
-from zb_mom_ww_mxgateway_sim.auth import ApiKeys
+from zb_mom_ww_mxgateway_sim.auth.keys import ApiKeys
 from zb_mom_ww_mxgateway_sim.calls import Calls
-from zb_mom_ww_mxgateway_sim.deploys import Deploys
-from zb_mom_ww_mxgateway_sim.galaxy import Galaxy
-from zb_mom_ww_mxgateway_sim.galaxy_service import GalaxyService
+from zb_mom_ww_mxgateway_sim.clock import Clock
+from zb_mom_ww_mxgateway_sim.galaxy.deploys import Deploys
+from zb_mom_ww_mxgateway_sim.galaxy.service import GalaxyService
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 T = TypeVar("T")
@@ -44,9 +45,7 @@ class ObservedGalaxy(GalaxyService):
     """The simulator's service; counts calls, holds them at ``gate``, and says which still run."""
 
     def __init__(self, machines: int = 3) -> None:
-        self.galaxy = Galaxy(seed=0, machines=machines)
-        self.deploys = Deploys(self.galaxy)
-        self.deploys.deploy()
+        self.deploys = Deploys(PLANT, machines=machines, clock=Clock())
         keys = ApiKeys()
         keys.add(KEY)
         super().__init__(Calls(keys), self.deploys)
@@ -57,12 +56,11 @@ class ObservedGalaxy(GalaxyService):
         self.gate.set()
         #: Where the n-th call waits besides.
         self.gates: dict[int, asyncio.Event] = {}
-        #: Done before the n-th call is answered, counted from 1; it may raise.
-        self.before: Callable[[int], None] = lambda number: None
+        #: Done before the n-th call is answered, counted from 1; it may raise, or be awaited.
+        self.before: Callable[[int], Awaitable[object] | None] = lambda number: None
 
-    def deploy(self, machines: int) -> None:
-        self.galaxy.deploy(machines)
-        self.deploys.deploy()
+    async def deploy(self, machines: int) -> None:
+        await self.deploys.deploy(machines=machines)
 
     async def settled(self, running: int) -> None:
         """Wait until so many calls run."""
@@ -73,7 +71,9 @@ class ObservedGalaxy(GalaxyService):
     async def _admitted(self, number: int) -> None:
         await self.gate.wait()
         await self.gates.get(number, self.gate).wait()
-        self.before(number)
+        done = self.before(number)
+        if done is not None:
+            await done
 
     @contextmanager
     def _counted(self, name: str) -> Generator[int]:

@@ -189,7 +189,7 @@ async def test_a_refresh_shows_a_deploy_and_keeps_the_known_until_then(
     served: ObservedGalaxy, area: BrowseNode
 ) -> None:
     before = await area.children()
-    served.deploy(4)
+    await served.deploy(4)
     assert await area.children() is before
     served.gate.clear()
     refreshing = asyncio.ensure_future(area.refresh())
@@ -239,12 +239,12 @@ async def test_after_a_refresh_a_node_knows_whether_it_has_children(
     served: ObservedGalaxy, area: BrowseNode
 ) -> None:
     first, second, _ = await area.children()
-    served.deploy(0)  # the child object moves up, into the area
+    await served.deploy(0)  # the child object moves up, into the area
     assert (first.has_children, first.expanded) == (True, False)
     with pytest.raises(MxGatewayNotFoundError):
         await first.children()
     assert names(await area.refresh()) == ["TestChildObject"]
-    served.deploy(3)
+    await served.deploy(3)
     assert await first.refresh() != ()
     assert await second.refresh() == ()
     assert (first.has_children, second.has_children) == (True, False)

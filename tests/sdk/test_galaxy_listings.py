@@ -158,7 +158,7 @@ async def test_an_iteration_that_is_under_way_does_not_start_over_by_itself(
     objects = galaxy.iter_hierarchy(page_size=3)
     for _ in range(3):
         await anext(objects)
-    served.deploys.deploy()
+    await served.deploys.deploy()
     with pytest.raises(MxGatewayGalaxyChangedError, match="list it anew") as caught:
         await anext(objects)
     assert isinstance(caught.value.__cause__, MxGatewayArgumentError)
