@@ -15,7 +15,9 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StreamEventsRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods
-from zb_mom_ww_mxgateway_sim import events as sim_events
+from zb_mom_ww_mxgateway_sim import SimulatedGateway
+from zb_mom_ww_mxgateway_sim.clock import ManualClock
+from zb_mom_ww_mxgateway_sim.limits import Limits
 
 CODE = "TestMachine_001.MachineCode"
 CHANGING = [f"TestMachine_{number:03d}.TestChangingInt" for number in range(1, 11)]
@@ -23,6 +25,13 @@ CHANGING = [f"TestMachine_{number:03d}.TestChangingInt" for number in range(1, 1
 
 def sequences(events):
     return [event.worker_sequence for event in events]
+
+
+async def nobody_attached(gateway: SimulatedGateway):
+    """Wait until the gateway has noticed that the stream was dropped."""
+    async with asyncio.timeout(5):
+        while gateway._sessions.event_streams():
+            await asyncio.sleep(0.001)
 
 
 async def written(session, server, item, count):
@@ -140,16 +149,35 @@ async def test_events_still_queued_are_no_gap_even_where_the_ring_is_shorter(ses
         assert sequences(await events.take(1_191)) == list(range(11, 1_202))
 
 
-async def test_the_ring_forgets_after_300_seconds(session, monkeypatch):
-    assert sim_events.RING_SECONDS == 300
-    await session.subscribed(CODE, CODE, CODE)
+async def test_the_ring_forgets_after_300_seconds(site):
+    clock = ManualClock()
+    gateway = await site.gateway(clock=clock, limits=Limits(detach_grace=1_000))
+    session = await site.client(gateway).open()
+    await session.subscribed(CODE, CODE)
+    await clock.advance(1)
+    await session.subscribed(CODE)
     async with session.events() as events:
         await events.take(3)
-    await asyncio.sleep(0.02)
-    monkeypatch.setattr(sim_events, "RING_SECONDS", 0.0)
+    await nobody_attached(gateway)
+    await clock.advance(299)
     async with session.events(after=1) as events:
-        gap = (await events.next()).replay_gap
-    assert (gap.requested_after_sequence, gap.oldest_available_sequence) == (1, 4)
+        assert sequences(await events.take(2)) == [2, 3]
+    await nobody_attached(gateway)
+    await clock.advance(1)
+    async with session.events(after=1) as events:
+        gap, kept = await events.take(2)
+    assert gap.replay_gap.requested_after_sequence == 1
+    assert gap.replay_gap.oldest_available_sequence == kept.worker_sequence == 3
+
+
+async def test_events_carry_the_time_of_the_gateway(site):
+    clock = ManualClock()
+    session = await site.client(await site.gateway(clock=clock)).open()
+    await clock.advance(5)
+    await session.subscribed(CODE)
+    async with session.events() as events:
+        event = await events.next()
+    assert event.worker_timestamp == event.gateway_receive_timestamp == clock.now()
 
 
 async def test_drained_events_are_the_oldest_and_leave_the_queue(session):

@@ -24,7 +24,8 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     StreamEventsRequest,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods
-from zb_mom_ww_mxgateway_sim import sessions
+from zb_mom_ww_mxgateway_sim import session as sim_session
+from zb_mom_ww_mxgateway_sim.limits import Limits
 
 CHANGING = "TestMachine_001.TestChangingInt"
 
@@ -113,6 +114,23 @@ async def test_the_65th_session_is_refused_until_one_closes(site, refused):
     assert "64" in refusal.message
     await opened[0].close()
     await client.open()
+
+
+async def test_the_limits_of_sessions_and_of_pending_commands_are_settings(site, refused):
+    limits = Limits(sessions=1, pending_commands=1)
+    gateway = await site.gateway(limits=limits, first_value_delay=10)
+    client = site.client(gateway)
+    session = await client.open()
+    assert (await refused(client.open())).status is Status.RESOURCE_EXHAUSTED
+    server = await session.do("register")
+    reading = asyncio.create_task(
+        session.invoke("read_bulk", server_handle=server, tag_addresses=[CHANGING])
+    )
+    while not gateway._sessions.commands_pending():
+        await asyncio.sleep(0.001)
+    assert (await refused(session.invoke("ping"))).status is Status.RESOURCE_EXHAUSTED
+    await session.close()
+    await reading
 
 
 async def test_commands_run_one_after_another_in_order_of_arrival(site):
@@ -247,7 +265,7 @@ async def test_closing_lets_go_of_what_was_advised(site):
 async def test_a_client_that_does_not_read_its_reply_holds_up_its_session_only_shortly(
     site, monkeypatch
 ):
-    monkeypatch.setattr(sessions, "SENDING_TIME", 0.05)
+    monkeypatch.setattr(sim_session, "SENDING_TIME", 0.05)
     gateway = await site.gateway()
     session = await site.client(gateway).open()
     server, (item,) = await session.subscribed(CHANGING)
