@@ -8,8 +8,9 @@ from typing import Final
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxEvent
 
+from .clock import Timer
 from .events import buffered_data_changes, data_change
-from .galaxy import Galaxy, Point, Reading
+from .galaxy.live import Galaxy, Point, Reading
 
 #: As many values of a buffered item are sent before their interval is over (D).
 BATCH_LIMIT: Final = 1_000
@@ -21,32 +22,54 @@ class Advice:
     ``emit`` raises an event now, ``cause`` one that follows the reply of the present command.
     """
 
+    __slots__ = (
+        "_arrived",
+        "_emit",
+        "_galaxy",
+        "_item_handle",
+        "_point",
+        "_server_handle",
+        "_suspended",
+        "_timer",
+        "index",
+        "last",
+    )
+
     def __init__(
         self,
         galaxy: Galaxy,
         server_handle: int,
         item_handle: int,
-        point: Point | None,
+        point: Point,
         emit: Callable[[MxEvent], None],
     ) -> None:
-        self.index = point.index if point else None
+        self.index = point.index
         #: The last data change; None until the first, which resolves the reference.
         self.last: Reading | None = None
-        self.arrived = asyncio.Event()
+        self._arrived: asyncio.Event | None = None
         self._galaxy = galaxy
         self._server_handle = server_handle
         self._item_handle = item_handle
         self._point = point
         self._emit = emit
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._suspended = False
 
-    def start(self, delay: float, cause: Callable[[MxEvent], None]) -> None:
-        """Begin; without ``delay`` (in seconds) the first value is caused at once."""
+    def start(self, cause: Callable[[MxEvent], None]) -> None:
+        """Begin; without a delay of first values, the first is caused at once."""
+        delay = self._galaxy.first_value_delay
         if delay > 0:
-            self._timer = asyncio.get_running_loop().call_later(delay, self._begin)
+            self._timer = self._galaxy.clock.call_later(delay, self._begin)
         else:
             self._take(cause)
+
+    async def first(self) -> Reading:
+        """The last data change; where none was sent yet, the first one when it comes."""
+        while self.last is None:
+            if self._arrived is None:
+                self._arrived = asyncio.Event()
+            await self._arrived.wait()
+        return self.last
 
     def _begin(self) -> None:
         self._timer = None
@@ -55,20 +78,31 @@ class Advice:
     def _take(self, raise_event: Callable[[MxEvent], None]) -> None:
         if self._suspended:
             return
-        if self.last is None and self._point is not None:
+        if self.last is None:
             self._galaxy.watch(self._point, self)
-        self.last = self._galaxy.read(self._point)
-        self.arrived.set()
-        self._report(self.last, raise_event)
+        self._tell(self._galaxy.read(self._point), raise_event)
+
+    def _tell(self, reading: Reading, raise_event: Callable[[MxEvent], None]) -> None:
+        self.last = reading
+        if self._arrived is not None:
+            self._arrived.set()
+        self._report(reading, raise_event)
 
     def _report(self, reading: Reading, raise_event: Callable[[MxEvent], None]) -> None:
         raise_event(data_change(self._server_handle, self._item_handle, reading))
 
     def changed(self) -> None:
-        """Tell the new value on; the galaxy calls it."""
-        self._take(self._emit)
+        """Tell the new value on; the galaxy calls it.
 
-    def suspend(self) -> None:
+        An invalid reference has one data change, so nothing is told while it stays one.
+        """
+        if self._suspended:
+            return
+        reading = self._galaxy.read(self._point)
+        if reading.value is not None or self.last is None or _differ(reading, self.last):
+            self._tell(reading, self._emit)
+
+    def suspend(self, cause: Callable[[MxEvent], None]) -> None:
         """Send no data changes. D: not the first value either; suspending again is harmless."""
         self._suspended = True
 
@@ -83,8 +117,13 @@ class Advice:
         """End; events that were raised may still arrive."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._point is not None:
-            self._galaxy.unwatch(self._point, self)
+        self._galaxy.unwatch(self._point, self)
+
+
+def _differ(reading: Reading, last: Reading) -> bool:
+    """Whether what is wrong is something else than before; ``reading`` has no value."""
+    now, before = reading.status, last.status
+    return (now.category, now.detail) != (before.category, before.detail)
 
 
 class BufferedAdvice(Advice):
@@ -92,39 +131,42 @@ class BufferedAdvice(Advice):
     first of them.
     """
 
+    __slots__ = ("_batch", "_due", "_interval")
+
     def __init__(
         self,
         galaxy: Galaxy,
         server_handle: int,
         item_handle: int,
-        point: Point | None,
+        point: Point,
         emit: Callable[[MxEvent], None],
         interval: Callable[[], float],
     ) -> None:
         super().__init__(galaxy, server_handle, item_handle, point, emit)
         self._interval = interval
         self._batch: list[Reading] = []
-        self._due: asyncio.TimerHandle | None = None
+        self._due: Timer | None = None
 
     def _report(self, reading: Reading, raise_event: Callable[[MxEvent], None]) -> None:
         self._batch.append(reading)
         if len(self._batch) >= BATCH_LIMIT:
-            self._send()
+            self._send(self._emit)
         elif self._due is None:
-            self._due = asyncio.get_running_loop().call_later(self._interval(), self._send)
+            interval = self._interval()
+            self._due = self._galaxy.clock.call_later(interval, lambda: self._send(self._emit))
 
-    def _send(self) -> None:
+    def _send(self, raise_event: Callable[[MxEvent], None]) -> None:
         if self._due is not None:
             self._due.cancel()
             self._due = None
         batch, self._batch = self._batch, []
         for event in buffered_data_changes(self._server_handle, self._item_handle, batch):
-            self._emit(event)
+            raise_event(event)
 
-    def suspend(self) -> None:
+    def suspend(self, cause: Callable[[MxEvent], None]) -> None:
         """Send what was collected, and then nothing."""
-        self._send()
-        super().suspend()
+        self._send(cause)
+        super().suspend(cause)
 
     def stop(self) -> None:
         """End; what was collected is dropped."""

@@ -67,16 +67,15 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .alarm_commands import AlarmCommands
-from .galaxy import BREATH
+from .auth.access import AccessDenied
+from .galaxy.live import BREATH
 from .items import Item, Registration
 from .reading import read_bulk
 from .requests import Spec, reply_to
 from .sessions import Session
-from .statuses import OK, MxAccessFailure, NotSimulated
+from .statuses import OK, MxAccessFailure, NotSimulated, invalid_argument
 from .writing import Write, accept, write_of
 
-#: The one user of a galaxy without security.
-_OPEN_GALAXY_USER: Final = 1
 #: Commands that the worker answers itself and that never reach MXAccess.
 _ANSWERED_BY_WORKER: Final = frozenset(
     {
@@ -136,12 +135,12 @@ class Commands(AlarmCommands):
 
     async def add_item(self, context: Session, command: AddItemCommand) -> AddItemReply:
         registration = context.handles.registration(command.server_handle)
-        item = context.handles.add(registration, command.item_definition)
+        item = context.add(registration, command.item_definition)
         return AddItemReply(item_handle=item.handle)
 
     async def add_item2(self, context: Session, command: AddItem2Command) -> AddItem2Reply:
         registration = context.handles.registration(command.server_handle)
-        item = context.handles.add(registration, command.item_definition, command.item_context)
+        item = context.add(registration, command.item_definition, command.item_context)
         return AddItem2Reply(item_handle=item.handle)
 
     async def remove_item(self, context: Session, command: RemoveItemCommand) -> None:
@@ -164,7 +163,7 @@ class Commands(AlarmCommands):
         self, context: Session, command: AddBufferedItemCommand
     ) -> AddBufferedItemReply:
         registration = context.handles.registration(command.server_handle)
-        item = context.handles.add(
+        item = context.add(
             registration, command.item_definition, command.item_context, buffered=True
         )
         return AddBufferedItemReply(item_handle=item.handle)
@@ -177,7 +176,7 @@ class Commands(AlarmCommands):
 
     async def suspend(self, context: Session, command: SuspendCommand) -> SuspendReply:
         registration = context.handles.registration(command.server_handle)
-        registration.item(command.item_handle).running_advice().suspend()
+        registration.item(command.item_handle).running_advice().suspend(context.cause)
         return SuspendReply(status=OK)
 
     async def activate(self, context: Session, command: ActivateCommand) -> ActivateReply:
@@ -220,10 +219,12 @@ class Commands(AlarmCommands):
     async def authenticate_user(
         self, context: Session, command: AuthenticateUserCommand
     ) -> AuthenticateUserReply:
-        # An open galaxy: every credential is the same user, and the password is not looked at.
         registration = context.handles.registration(command.server_handle)
-        registration.users.add(_OPEN_GALAXY_USER)
-        return AuthenticateUserReply(user_id=_OPEN_GALAXY_USER)
+        user_id = context.galaxy.users.log_in(command.user_name, command.password)
+        if user_id is None:
+            raise invalid_argument("the user's name or password is wrong")
+        registration.users.add(user_id)
+        return AuthenticateUserReply(user_id=user_id)
 
     async def add_item_bulk(
         self, context: Session, command: AddItemBulkCommand
@@ -231,7 +232,7 @@ class Commands(AlarmCommands):
         registration = context.handles.registration(command.server_handle)
 
         def add(tag: str) -> Item:
-            return context.handles.add(registration, tag)
+            return context.add(registration, tag)
 
         return await _each_tag(registration, command.tag_addresses, add)
 
@@ -241,7 +242,7 @@ class Commands(AlarmCommands):
         registration = context.handles.registration(command.server_handle)
 
         def subscribe(tag: str) -> Item:
-            item = context.handles.add(registration, tag)
+            item = context.add(registration, tag)
             context.advise(registration, item)
             return item
 
@@ -298,10 +299,14 @@ class Commands(AlarmCommands):
     async def archestra_user_to_id(
         self, context: Session, command: ArchestrAUserToIdCommand
     ) -> ArchestrAUserToIdReply:
-        raise NotSimulated
+        context.handles.registration(command.server_handle)
+        user_id = context.galaxy.users.by_guid(command.user_guid)
+        if user_id is None:
+            raise invalid_argument(f"no user of the galaxy has GUID {command.user_guid!r}")
+        return ArchestrAUserToIdReply(user_id=user_id)
 
     async def shutdown_worker(self, context: Session, command: ShutdownWorkerCommand) -> None:
-        raise NotSimulated
+        context.shut_down()
 
 
 async def _each_tag(
@@ -313,7 +318,7 @@ async def _each_tag(
         try:
             result.item_handle = act(tag).handle
             result.was_successful = True
-        except MxAccessFailure as failure:
+        except (AccessDenied, MxAccessFailure) as failure:
             result.error_message = failure.text
         results.append(result)
         if number % BREATH == 0:
@@ -332,7 +337,7 @@ async def _each_item(
             result.tag_address = item.definition
             act(item)
             result.was_successful = True
-        except MxAccessFailure as failure:
+        except (AccessDenied, MxAccessFailure) as failure:
             result.error_message = failure.text
         results.append(result)
         if number % BREATH == 0:
@@ -364,6 +369,8 @@ async def _write_all(
         except MxAccessFailure as failure:
             result.hresult, result.statuses = failure.hresult, [failure.status]
             result.error_message = failure.text
+        except AccessDenied as denied:
+            result.error_message = denied.text
         results.append(result)
         if number % BREATH == 0:
             await asyncio.sleep(0)

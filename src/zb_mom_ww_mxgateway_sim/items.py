@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from .advices import Advice
-from .galaxy import Galaxy, Point
+from .galaxy.live import Galaxy, Point
 from .statuses import invalid_argument, not_authenticated
 
 #: Buffered data is sent at multiples of this, in milliseconds; D: and at least so far apart.
@@ -19,19 +19,13 @@ DEFAULT_INTERVAL_MS: Final = 1_000
 class Item:
     """One added reference. The reference may lead nowhere, which advising it shows."""
 
+    __slots__ = ("advice", "buffered", "definition", "handle", "point")
+
     def __init__(
-        self,
-        handle: int,
-        definition: str,
-        reference: str,
-        point: Point | None,
-        *,
-        buffered: bool = False,
+        self, handle: int, definition: str, point: Point, *, buffered: bool = False
     ) -> None:
         self.handle = handle
         self.definition = definition
-        #: The reference as items are compared.
-        self.reference = reference
         self.point = point
         #: Whether its data arrives in batches.
         self.buffered = buffered
@@ -61,6 +55,11 @@ class Registration:
     def interval(self) -> float:
         """How long buffered items collect their data, in seconds."""
         return self._interval_ms / 1000
+
+    def keep(self, item: Item) -> Item:
+        """Take an item in, and return it."""
+        self.items[item.handle] = item
+        return item
 
     def item(self, handle: int) -> Item:
         """The item with that handle; ``MxAccessFailure`` if this registration has none."""
@@ -109,38 +108,25 @@ class Handles:
             )
         return found
 
-    def add(
-        self,
-        registration: Registration,
-        definition: str,
-        context: str = "",
-        *,
-        buffered: bool = False,
-    ) -> Item:
-        """A new item; any reference will do, except none at all (D). D: nor can a whole array be
-        buffered, as batches are arrays themselves.
+    def make(self, definition: str, context: str = "", *, buffered: bool = False) -> Item:
+        """An item with a handle of its own, in no registration yet. Any reference will do, except
+        none at all (D). D: nor can a whole array be buffered, as batches are arrays themselves.
 
         D: with a context, ``context.definition`` is meant if there is such a thing, else the
         definition alone.
         """
         if not definition.strip():
             raise invalid_argument("the reference is empty; use tag_name.AttributeName")
-        item = self.detached(definition, context, buffered=buffered)
-        if buffered and item.point is not None and item.point.is_array:
-            raise invalid_argument("a whole array cannot be buffered; add its elements, Attr[n]")
-        registration.items[item.handle] = item
-        return item
-
-    def detached(self, definition: str, context: str = "", *, buffered: bool = False) -> Item:
-        """An item that belongs to no registration, with a handle of its own."""
-        reference = self._galaxy.normalize(definition)
+        point = None
         if context.strip():
-            whole = self._galaxy.normalize(f"{context.strip()}.{definition.strip()}")
-            if self._galaxy.resolve(whole) is not None:
-                reference = whole
-        point = self._galaxy.resolve(reference)
-        handle = next(self._item_handles)
-        return Item(handle, definition, reference, point, buffered=buffered)
+            # Passed on as given: the gateway does not see that an array is meant.
+            whole = f"{context.strip()}.{definition.strip()}"
+            point = self._galaxy.resolve(whole, is_known=False)
+        if point is None or point.attribute.definition is None:
+            point = self._galaxy.resolve(definition)
+        if buffered and point.is_array:
+            raise invalid_argument("a whole array cannot be buffered; add its elements, Attr[n]")
+        return Item(next(self._item_handles), definition, point, buffered=buffered)
 
     def remove(self, registration: Registration, item: Item) -> None:
         """Un-advise and remove (D: without complaint while advised)."""

@@ -15,7 +15,9 @@ INVALID_ARGUMENT: Final = 0x8007_0057 - 2**32
 #: 0x80004021: a secured write without authenticated users.
 NOT_AUTHENTICATED: Final = 0x8000_4021 - 2**32
 
+#: Details of statuses.
 INVALID_REFERENCE: Final = 6
+ARRAY_ACCESS: Final = 1003
 SECURED_WRITE_REQUIRED: Final = 1012
 VERIFIED_WRITE_REQUIRED: Final = 1013
 

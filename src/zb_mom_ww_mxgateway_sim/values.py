@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import math
+import struct
+from datetime import timedelta
+from typing import Final, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from zb_mom_ww_mxgateway.values import MxValueOutput, from_mx_value, to_mx_value
+from zb_mom_ww_mxgateway.values import from_mx_value, to_mx_value
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     MxArray,
@@ -17,37 +20,40 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     TimestampArray,
 )
 
-#: One element, and all that an attribute can hold. Floats and times come with attributes of theirs.
-Scalar: TypeAlias = bool | int | str
-Value: TypeAlias = Scalar | list[Scalar]
+from .galaxy.definition import DATA_TYPES, Scalar, Value
 
 #: The longest array that a sparse write may make. D: documents name no limit, memory does.
 MAX_ARRAY_LENGTH: Final = 1_000_000
 
-_DEFAULTS: Final[dict[MxDataType, bool | int | float | str]] = {
+_TEXTS: Final = frozenset(
+    {
+        MxDataType.STRING,
+        MxDataType.REFERENCE,
+        MxDataType.INTERNATIONALIZED_STRING,
+        MxDataType.BIG_STRING,
+    }
+)
+_WHOLE_NUMBERS: Final = frozenset({MxDataType.INTEGER, MxDataType.QUALIFIED_ENUM})
+_FLOATS: Final = frozenset({MxDataType.FLOAT, MxDataType.DOUBLE, MxDataType.ELAPSED_TIME})
+
+#: What a sparse array has at positions that it does not name.
+_DEFAULTS: Final[dict[MxDataType, Scalar]] = {
     MxDataType.BOOLEAN: False,
-    MxDataType.INTEGER: 0,
-    MxDataType.FLOAT: 0.0,
-    MxDataType.DOUBLE: 0.0,
-    MxDataType.STRING: "",
+    MxDataType.TIME: Timestamp(),
+    **dict.fromkeys(_WHOLE_NUMBERS, 0),
+    **dict.fromkeys(_FLOATS, 0.0),
+    **dict.fromkeys(_TEXTS, ""),
 }
-
-#: MXAccess's own numbers of data types.
-NATIVE_TYPES: Final[dict[MxDataType, int]] = {
-    MxDataType.BOOLEAN: 1,
-    MxDataType.INTEGER: 2,
-    MxDataType.FLOAT: 3,
-    MxDataType.DOUBLE: 4,
-    MxDataType.STRING: 5,
-    MxDataType.TIME: 6,
-}
-
 
 #: What an attribute takes, in words.
 _TAKEN: Final = {
     MxDataType.BOOLEAN: "true or false",
-    MxDataType.INTEGER: "a whole number of 32 bits",
-    MxDataType.STRING: "a text",
+    MxDataType.FLOAT: "a finite number of 32 bits",
+    MxDataType.DOUBLE: "a finite number",
+    MxDataType.TIME: "a time",
+    MxDataType.ELAPSED_TIME: "a time span or a number of seconds",
+    **dict.fromkeys(_WHOLE_NUMBERS, "a whole number of 32 bits"),
+    **dict.fromkeys(_TEXTS, "a text"),
 }
 
 
@@ -58,16 +64,16 @@ class WrongTypeError(Exception):
 def mx_value(value: Value, data_type: MxDataType) -> MxValue:
     """``value`` as MXAccess delivers it from an attribute of ``data_type``."""
     made = to_mx_value(value, data_type=data_type)
-    made.raw_data_type = NATIVE_TYPES[data_type]
+    made.raw_data_type = DATA_TYPES[data_type][0]
     if made.array_value is not None:
-        made.array_value.raw_element_data_type = NATIVE_TYPES[data_type]
+        made.array_value.raw_element_data_type = DATA_TYPES[data_type][0]
     return made
 
 
 def gathered(values: list[MxValue]) -> MxArray:
     """Single values of one attribute as an array."""
     data_type = values[0].data_type
-    scalars = [_convert(from_mx_value(value), data_type) for value in values]
+    scalars = [_convert(_plain(value), data_type) for value in values]
     array = mx_value(scalars, data_type).array_value
     assert array is not None  # a list becomes an array
     return array
@@ -79,7 +85,7 @@ def times(values: list[Timestamp]) -> MxArray:
         element_data_type=MxDataType.TIME,
         variant_type="VT_DATE",
         dimensions=[len(values)],
-        raw_element_data_type=NATIVE_TYPES[MxDataType.TIME],
+        raw_element_data_type=DATA_TYPES[MxDataType.TIME][0],
         timestamp_values=TimestampArray(values=values),
     )
 
@@ -90,14 +96,10 @@ def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Val
     Raises:
         WrongTypeError: The types differ, or a number would lose something.
     """
-    plain: MxValueOutput | list[object]
     if value is not None and value.sparse_array_value is not None:
-        plain = _expand(value.sparse_array_value)
+        plain: object = _expand(value.sparse_array_value)
     else:
-        try:
-            plain = from_mx_value(value)
-        except ValueError as error:  # a time that no calendar holds
-            raise WrongTypeError(str(error)) from None
+        plain = _plain(value)
     if array != isinstance(plain, list):
         raise WrongTypeError(
             "the attribute is an array; write a list"
@@ -105,25 +107,70 @@ def convert(value: MxValue | None, data_type: MxDataType, *, array: bool) -> Val
             else "the attribute is no array; write a single value"
         )
     if isinstance(plain, list):
-        return [_convert(element, data_type) for element in plain]
+        elements = cast(list[object], plain)
+        return [_convert(element, data_type) for element in elements]
     return _convert(plain, data_type)
 
 
+def _plain(value: MxValue | None) -> object:
+    """The value in Python, times to the nanosecond."""
+    if value is not None and value.timestamp_value is not None:
+        return value.timestamp_value
+    array = value.array_value if value is not None else None
+    if array is not None and array.timestamp_values is not None:
+        return list(array.timestamp_values.values)
+    try:
+        return from_mx_value(value)
+    except ValueError as error:  # such as dimensions that are not those of the elements
+        raise WrongTypeError(str(error)) from None
+
+
 def _convert(value: object, data_type: MxDataType) -> Scalar:
-    """D: numbers become numbers; booleans and texts take nothing but their own kind."""
-    if data_type is MxDataType.BOOLEAN and isinstance(value, bool):
-        return value
-    if data_type is MxDataType.STRING and isinstance(value, str):
-        return value
-    if data_type is MxDataType.INTEGER and not isinstance(value, bool):
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, int) and -(2**31) <= value < 2**31:
-            return value
-    raise WrongTypeError(
-        f"the attribute is of type {data_type.name} and takes {_TAKEN[data_type]}, not this value "
-        f"of type {type(value).__name__}"
-    )
+    """D: numbers become numbers where nothing is lost, but that FLOAT rounds to 32 bits; booleans,
+    times and texts take nothing but their own kind.
+    """
+    made: Scalar | None = None
+    if isinstance(value, bool):
+        made = value if data_type is MxDataType.BOOLEAN else None
+    elif isinstance(value, str):
+        made = value if data_type in _TEXTS else None
+    elif isinstance(value, Timestamp):
+        made = value if data_type is MxDataType.TIME and _is_in_calendar(value) else None
+    elif isinstance(value, timedelta):
+        made = value.total_seconds() if data_type is MxDataType.ELAPSED_TIME else None
+    elif isinstance(value, int | float):
+        made = _number(value, data_type)
+    if made is None:
+        raise WrongTypeError(
+            f"the attribute is of type {data_type.name} and takes {_TAKEN[data_type]}, not this "
+            f"value of type {type(value).__name__}"
+        )
+    return made
+
+
+def _number(value: int | float, data_type: MxDataType) -> int | float | None:
+    """``value`` as a number of that type; None if it is none, or something would be lost."""
+    if data_type in _WHOLE_NUMBERS:
+        whole = int(value) if math.isfinite(value) else None
+        return whole if whole == value and -(2**31) <= value < 2**31 else None
+    if data_type not in _FLOATS:
+        return None
+    try:
+        made = float(value)
+        if data_type is MxDataType.FLOAT:
+            (made,) = struct.unpack("<f", struct.pack("<f", made))
+    except OverflowError:
+        return None
+    kept = made == value or (data_type is MxDataType.FLOAT and isinstance(value, float))
+    return made if kept and math.isfinite(made) else None
+
+
+def _is_in_calendar(time: Timestamp) -> bool:
+    try:
+        time.to_datetime()
+    except ValueError:
+        return False
+    return True
 
 
 def stored_time(value: MxValue | None) -> Timestamp:
@@ -135,10 +182,8 @@ def stored_time(value: MxValue | None) -> Timestamp:
     time = value.timestamp_value if value is not None else None
     if time is None:
         raise WrongTypeError("the timestamp is no value of type TIME")
-    try:
-        time.to_datetime()
-    except ValueError:
-        raise WrongTypeError("the timestamp is outside years 1 to 9999") from None
+    if not _is_in_calendar(time):
+        raise WrongTypeError("the timestamp is outside years 1 to 9999")
     return time
 
 
@@ -172,8 +217,5 @@ def _expand(sparse: MxSparseArray) -> list[object]:
     """All elements; positions that are not named become the default, not their old value."""
     full: list[object] = [_DEFAULTS[sparse.element_data_type]] * sparse.total_length
     for element in sparse.elements:
-        try:
-            full[element.index] = from_mx_value(element.value)
-        except ValueError as error:
-            raise WrongTypeError(str(error)) from None
+        full[element.index] = _plain(element.value)
     return full

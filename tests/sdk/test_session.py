@@ -161,9 +161,10 @@ async def test_a_password_of_the_wrong_type_is_not_shown(session: Session) -> No
     assert "AuthenticateUserCommand.password: expected str, got bytes" in str(caught.value)
 
 
-async def test_a_command_that_the_simulator_does_not_know_yet_is_named(session: Session) -> None:
-    with pytest.raises(MxGatewayCommandError, match=r"INVALID_REQUEST.*ARCHESTRA_USER_TO_ID"):
-        await session.archestra_user_to_id(1, "00000000-0000-0000-0000-000000000000")
+async def test_an_unknown_user_is_an_error_of_mxaccess_that_names_the_guid(session: Session) -> None:
+    server = await session.register("tests")
+    with pytest.raises(MxAccessError, match="00000000-0000-0000-0000-000000000000"):
+        await session.archestra_user_to_id(server, "00000000-0000-0000-0000-000000000000")
 
 
 async def test_sequences_are_contiguous_from_one(session: Session) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.sim.galaxies import live
 from zb_mom_ww_mxgateway.values import from_mx_value, to_mx_value
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
@@ -19,8 +20,8 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     ProtocolStatusCode,
     WriteBulkEntry,
 )
+from zb_mom_ww_mxgateway_sim import ManualClock
 from zb_mom_ww_mxgateway_sim.advices import BATCH_LIMIT, BufferedAdvice
-from zb_mom_ww_mxgateway_sim.galaxy import Galaxy
 from zb_mom_ww_mxgateway_sim.items import Registration
 
 CODE = "TestMachine_001.MachineCode"
@@ -98,18 +99,18 @@ async def test_a_batch_that_is_full_does_not_wait_for_its_interval(session):
 
 
 async def test_what_follows_a_full_batch_waits_for_an_interval_of_its_own():
-    galaxy = Galaxy(seed=0, machines=1)
-    point = galaxy.resolve(galaxy.normalize(CODE))
-    assert point is not None
+    galaxy = live()
+    clock, point = galaxy.clock, galaxy.resolve(CODE)
+    assert isinstance(clock, ManualClock)
     sent: list[MxEvent] = []
     intervals = iter([0.01, 3_600.0])
     advice = BufferedAdvice(galaxy, 1, 1, point, sent.append, lambda: next(intervals))
-    advice.start(0.0, sent.append)
+    advice.start(sent.append)
     for number in range(BATCH_LIMIT):
         galaxy.write(point, str(number), Timestamp.now())
-    await asyncio.sleep(0.03)
+    await clock.advance(0.03)
     assert [len(values(event)) for event in sent] == [BATCH_LIMIT]
-    advice.suspend()
+    advice.suspend(sent.append)
     assert [len(values(event)) for event in sent] == [BATCH_LIMIT, 1]
     advice.stop()
 
@@ -238,18 +239,18 @@ async def test_a_first_value_waits_for_the_delay_and_for_activation_whichever_is
 )
 def test_no_change_is_lost_or_reordered_whatever_the_batches(steps):
     async def run() -> None:
-        galaxy = Galaxy(seed=0, machines=1)
-        point = galaxy.resolve(galaxy.normalize(CODE))
-        assert point is not None
+        galaxy = live()
+        clock, point = galaxy.clock, galaxy.resolve(CODE)
+        assert isinstance(clock, ManualClock)
         sent: list[MxEvent] = []
-        advice = BufferedAdvice(galaxy, 1, 1, point, sent.append, lambda: 0.0)
-        advice.start(0.0, sent.append)
+        advice = BufferedAdvice(galaxy, 1, 1, point, sent.append, lambda: 0.1)
+        advice.start(sent.append)
         for step in steps:
             if step is None:
-                await asyncio.sleep(0.001)
+                await clock.advance(0.1)
             else:
                 galaxy.write(point, step, Timestamp.now())
-        advice.suspend()
+        advice.suspend(sent.append)
         advice.stop()
         got = [value for event in sent for value in values(event)]
         assert got == ["M001", *(step for step in steps if step is not None)]
