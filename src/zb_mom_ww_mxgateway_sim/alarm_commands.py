@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmByNameCommand,
     AcknowledgeAlarmCommand,
     AcknowledgeAlarmReplyPayload,
+    AlarmFailoverConfig,
     AlarmProviderMode,
+    AlarmSubtagTarget,
     QueryActiveAlarmsCommand,
     QueryActiveAlarmsReplyPayload,
     SubscribeAlarmsCommand,
@@ -17,8 +20,10 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.handlers import CommandHandlers
 
-from .alarms import Alarm, Alarms, News
+from .alarm_feed import News, Selection
+from .alarms import Alarms
 from .events import alarm_news
+from .galaxy.store import Condition
 from .sessions import Session
 from .statuses import NotSimulated, invalid_argument
 
@@ -30,17 +35,24 @@ class AlarmCommands(CommandHandlers[Session]):
         self._alarms = alarms
 
     async def subscribe_alarms(self, context: Session, command: SubscribeAlarmsCommand) -> None:
-        # D: alarms come from the gateway's one source; a source for one session is not simulated.
-        if command.forced_mode not in (AlarmProviderMode.UNSPECIFIED, AlarmProviderMode.ALARMMGR):
-            raise NotSimulated(f"forced_mode {command.forced_mode.name}")
-        if command.watch_list or command.failover is not None:
-            raise NotSimulated("a session's own watch_list and failover")
+        """D: a forced mode only says of this session's events where they come from, and keeps
+        changes of the gateway's source from it. The source fails when the simulator is told so:
+        numbers of failures and probes have nothing to count.
+        """
+        if command.forced_mode not in AlarmProviderMode:
+            raise NotSimulated(f"forced_mode {command.forced_mode:d}")
+        _check_failover(command.failover)
+        selection = Selection.of(
+            *selected(command.subscription_expression),
+            access=context.access,
+            forced_mode=command.forced_mode,
+            watch_list=_watched(command.watch_list),
+        )
 
         def tell(news: News) -> None:
             context.emit(alarm_news(news))
 
-        prefixes = selected(command.subscription_expression)
-        context.follow_alarms(self._alarms.subscribe(prefixes, tell))
+        context.follow_alarms(self._alarms.subscribe(selection, tell))
 
     async def unsubscribe_alarms(self, context: Session, command: UnsubscribeAlarmsCommand) -> None:
         context.follow_alarms(None)
@@ -52,37 +64,64 @@ class AlarmCommands(CommandHandlers[Session]):
             guid = UUID(command.alarm_guid)
         except ValueError:
             raise invalid_argument(f"alarm_guid {command.alarm_guid!r} is no GUID") from None
-        alarm = self._alarms.by_guid(guid)
-        return _acknowledged(context, alarm, f"GUID {guid}", command.comment, command.operator_user)
+        found = await self._alarms.by_guid(guid)
+        return self._acknowledge(context, found, f"GUID {guid}", command)
 
     async def acknowledge_alarm_by_name(
         self, context: Session, command: AcknowledgeAlarmByNameCommand
     ) -> AcknowledgeAlarmReplyPayload:
         name, provider, group = command.alarm_name, command.provider_name, command.group_name
-        return _acknowledged(
-            context,
-            self._alarms.by_name(name, provider, group),
-            f"name {name!r}, provider {provider!r} and group {group!r}",
-            command.comment,
-            command.operator_user,
-        )
+        found = self._alarms.by_name(name, provider, group or None)
+        wanted = f"name {name!r}, provider {provider!r} and group {group!r}"
+        return self._acknowledge(context, found, wanted, command)
 
     async def query_active_alarms(
         self, context: Session, command: QueryActiveAlarmsCommand
     ) -> QueryActiveAlarmsReplyPayload:
         return QueryActiveAlarmsReplyPayload(
-            snapshots=list(self._alarms.active(command.alarm_filter_prefix))
+            snapshots=self._alarms.active(command.alarm_filter_prefix, context.access)
         )
 
+    def _acknowledge(
+        self,
+        session: Session,
+        found: Condition | None,
+        wanted: str,
+        command: AcknowledgeAlarmCommand | AcknowledgeAlarmByNameCommand,
+    ) -> AcknowledgeAlarmReplyPayload:
+        """D: an unknown alarm is MXAccess' failure here, and NOT_FOUND without a session."""
+        comment, operator = command.comment, command.operator_user
+        with session.causing():
+            if not self._alarms.acknowledge(found, session.access, comment, operator):
+                raise invalid_argument(f"there is no alarm with {wanted}")
+        return AcknowledgeAlarmReplyPayload(native_status=0)
 
-def _acknowledged(
-    session: Session, alarm: Alarm | None, wanted: str, comment: str, operator: str
-) -> AcknowledgeAlarmReplyPayload:
-    if alarm is None:
-        raise invalid_argument(f"there is no alarm with {wanted}")
-    with session.causing():
-        alarm.acknowledge(comment, operator)
-    return AcknowledgeAlarmReplyPayload(native_status=0)
+
+def _watched(targets: list[AlarmSubtagTarget]) -> Iterator[str]:
+    for number, target in enumerate(targets, 1):
+        if not target.alarm_full_reference:
+            raise invalid_argument(f"entry {number} of watch_list has no alarm_full_reference")
+        for field, given, usual in (
+            ("active_subtag", target.active_subtag, "InAlarm"),
+            ("acked_subtag", target.acked_subtag, "Acked"),
+            ("ack_comment_subtag", target.ack_comment_subtag, "AckMsg"),
+            ("priority_subtag", target.priority_subtag, "Priority"),
+        ):
+            if given.casefold() not in ("", usual.casefold()):
+                raise NotSimulated(f"{field} {given!r} in place of {usual}")
+        yield target.alarm_full_reference
+
+
+def _check_failover(failover: AlarmFailoverConfig | None) -> None:
+    if failover is None:
+        return
+    for field, given in (
+        ("consecutive_failure_threshold", failover.consecutive_failure_threshold),
+        ("probe_interval_seconds", failover.probe_interval_seconds),
+        ("stable_probes", failover.stable_probes),
+    ):
+        if given < 0:
+            raise invalid_argument(f"{field} of failover is {given}, which must not be negative")
 
 
 def selected(expression: str) -> tuple[str, ...]:

@@ -1,379 +1,260 @@
-"""Alarms: their states, the transitions between them, and whoever follows those.
+"""Every alarm of a galaxy: how they come to life, and are found, acknowledged and followed.
 
-An alarm is active or not and acknowledged or not. D: every alarm starts inactive and acknowledged.
-
-======================  ===============================================  ============
-what happens            when                                             transition
-======================  ===============================================  ============
-condition becomes true  acknowledged before                              RAISE
-condition becomes true  never acknowledged since it was raised           RETRIGGER
-condition becomes false                                                  CLEAR
-acknowledged            not acknowledged before, active or cleared       ACKNOWLEDGE
-======================  ===============================================  ============
-
-Anything else changes nothing: writing the value that the condition has, acknowledging again.
+What happens to one alarm is in alarm_state.py. An alarm takes memory once its condition has moved;
+most alarms of a large galaxy never do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import logging
 from collections.abc import Callable, Iterator
-from itertools import chain
-from types import TracebackType
-from typing import Final, TypeAlias
+from functools import partial
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from zb_mom_ww_mxgateway.values import to_mx_value
-from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     ActiveAlarmSnapshot,
-    AlarmConditionState,
-    AlarmFeedMessage,
     AlarmProviderMode,
-    AlarmProviderStatus,
-    AlarmTransitionKind,
     OnAlarmTransitionEvent,
 )
 
-from .galaxy import Attribute, Galaxy, Point
-from .values import Scalar
-
-#: A full reference is ``provider!group.name`` (D), so one of the default galaxy is
-#: ``Galaxy!TestArea.TestMachine_001.TestAlarm001``.
-PROVIDER: Final = "Galaxy"
-GROUP: Final = "TestArea"
-#: What alarm managers call an alarm on a boolean.
-TYPE_NAME: Final = "DSC"
-CATEGORY: Final = "Discrete"
-
-#: Transitions that wait for a reader of the feed.
-QUEUE_LIMIT: Final = 10_000
-
-#: What those who follow alarms are told.
-News: TypeAlias = OnAlarmTransitionEvent | AlarmProviderStatus
+from .alarm_feed import Feed, Followers, News, Selection, Subscription, snapshot
+from .alarm_script import Limit, Script
+from .alarm_state import Alarm, alarm_at, reference_of
+from .auth.access import Access
+from .galaxy.definition import AlarmStep, GalaxyDefinition
+from .galaxy.live import BREATH, Attribute, Galaxy
+from .galaxy.store import Condition
+from .operations.log import log_event
 
 
-class _Observer:
-    """Watches a whole attribute."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        self.index: int | None = None
-        self._act = act
-
-    def changed(self) -> None:
-        """Act on the new value."""
-        self._act()
-
-
-class Alarm:
-    """One alarm: a boolean attribute, its sub-attributes, and what was told of it last."""
-
-    def __init__(
-        self, galaxy: Galaxy, condition: Attribute, tell: Callable[[OnAlarmTransitionEvent], None]
-    ) -> None:
-        self.name = condition.name
-        self.source = condition.name.partition(".")[0]
-        self.reference = f"{PROVIDER}!{GROUP}.{condition.name}"
-        #: D: made from the reference, as no message of the contract tells it.
-        self.guid = uuid5(NAMESPACE_OID, self.reference)
-        self._galaxy = galaxy
-        self._tell = tell
-        self._last = OnAlarmTransitionEvent()
-        self._condition = condition
-        self._in_alarm = self._sub_attribute("InAlarm")
-        self._acked = self._sub_attribute("Acked")
-        self._priority = self._sub_attribute("Priority")
-        self._ack_msg = self._sub_attribute("AckMsg")
-        self._watched = (
-            (Point(condition), _Observer(self._follow_condition)),
-            (Point(self._ack_msg), _Observer(self._follow_ack_msg)),
-        )
-        for point, observer in self._watched:
-            galaxy.watch(point, observer)
-
-    def _sub_attribute(self, name: str) -> Attribute:
-        point = self._galaxy.resolve(self._galaxy.normalize(f"{self.name}.{name}"))
-        assert point is not None  # deployed with every alarm
-        return point.attribute
-
-    @property
-    def active(self) -> bool:
-        """Whether the alarm is active, acknowledged or not."""
-        return self._in_alarm.value is True
-
-    def snapshot(self) -> ActiveAlarmSnapshot:
-        """The alarm as its last transition left it."""
-        last = self._last
-        acked = self._acked.value is True
-        return ActiveAlarmSnapshot(
-            alarm_full_reference=last.alarm_full_reference,
-            source_object_reference=last.source_object_reference,
-            alarm_type_name=last.alarm_type_name,
-            state=AlarmConditionState.ACTIVE_ACKED if acked else AlarmConditionState.ACTIVE,
-            severity=last.severity,
-            original_raise_timestamp=last.original_raise_timestamp,
-            last_transition_timestamp=last.transition_timestamp,
-            operator_user=last.operator_user,
-            operator_comment=last.operator_comment,
-            category=last.category,
-            description=last.description,
-            current_value=last.current_value,
-            degraded=last.degraded,
-            source_provider=last.source_provider,
-        )
-
-    def acknowledge(self, comment: str, operator: str) -> None:
-        """Acknowledge; harmless where there is nothing to acknowledge (D)."""
-        if self._acked.value is True:
-            return
-        self._set(self._acked, True)
-        if self._ack_msg.value != comment:
-            self._set(self._ack_msg, comment)
-        self._pass(AlarmTransitionKind.ACKNOWLEDGE, operator, comment)
-
-    def retire(self) -> None:
-        """Clear, and go by the attributes no more."""
-        self._set(self._condition, False)
-        for point, observer in self._watched:
-            self._galaxy.unwatch(point, observer)
-
-    def _follow_condition(self) -> None:
-        raised = self._condition.value is True
-        if raised == self.active:
-            return
-        self._set(self._in_alarm, raised)
-        if not raised:
-            last = self._last
-            self._pass(AlarmTransitionKind.CLEAR, last.operator_user, last.operator_comment)
-        elif self._acked.value is True:
-            self._set(self._acked, False)
-            self._pass(AlarmTransitionKind.RAISE)
-        else:
-            self._pass(AlarmTransitionKind.RETRIGGER)
-
-    def _follow_ack_msg(self) -> None:
-        # D: who wrote is not known here, so the operator is empty.
-        self.acknowledge(str(self._ack_msg.value), "")
-
-    def _set(self, attribute: Attribute, value: Scalar) -> None:
-        self._galaxy.write(Point(attribute), value, Timestamp.now())
-
-    def _pass(self, kind: AlarmTransitionKind, operator: str = "", comment: str = "") -> None:
-        now = Timestamp.now()
-        raised = now if kind is AlarmTransitionKind.RAISE else self._last.original_raise_timestamp
-        severity = self._priority.value
-        self._last = OnAlarmTransitionEvent(
-            alarm_full_reference=self.reference,
-            source_object_reference=self.source,
-            alarm_type_name=TYPE_NAME,
-            transition_kind=kind,
-            severity=severity if isinstance(severity, int) else 0,
-            original_raise_timestamp=raised,
-            transition_timestamp=now,
-            operator_user=operator,
-            operator_comment=comment,
-            category=CATEGORY,
-            description=f"{self.name} is true",
-            current_value=to_mx_value(self._condition.value),
-        )
-        self._tell(self._last)
-
-
-class Subscription:
-    """Tells of alarms whose full reference starts with one of ``prefixes``, and of the provider."""
-
-    def __init__(
-        self, alarms: Alarms, prefixes: tuple[str, ...], tell: Callable[[News], None]
-    ) -> None:
-        self._alarms = alarms
-        self._prefixes = tuple(prefix.casefold() for prefix in prefixes)
-        self._tell = tell
-
-    def hear(self, news: News) -> None:
-        """Pass on what is wanted."""
-        if isinstance(news, AlarmProviderStatus) or (
-            news.alarm_full_reference.casefold().startswith(self._prefixes)
-        ):
-            self._tell(news)
-
-    def stop(self) -> None:
-        """Tell no more."""
-        self._alarms.drop(self)
+def guid_of(reference: str) -> UUID:
+    """The GUID of an alarm. D: made from its reference, as no message of the contract tells it."""
+    return uuid5(NAMESPACE_OID, reference)
 
 
 class Alarms:
-    """Every alarm of a galaxy, and everybody who follows them. Prefixes match in any case (D)."""
+    """Every alarm of a galaxy, and everybody who follows them.
 
-    def __init__(self, galaxy: Galaxy) -> None:
-        self._subscriptions: dict[Subscription, None] = {}
-        self._ended: GRPCError | None = None
-        self._feeds: set[Feed] = set()
-        self._provider = AlarmProviderStatus(mode=AlarmProviderMode.ALARMMGR, since=Timestamp.now())
+    Args:
+        galaxy: Where they are; nothing in it is touched before ``start``.
+        definition: What is deployed, with the script and the name of the provider.
+    """
+
+    def __init__(self, galaxy: Galaxy, definition: GalaxyDefinition) -> None:
         self._galaxy = galaxy
-        self._alarms: dict[Attribute, Alarm] = {}
-        self.deployed()
-
-    def deployed(self) -> None:
-        """Go by the attributes that are deployed now; alarms that are gone are cleared."""
-        conditions = [it for it in self._galaxy.attributes() if it.is_alarm]
-        present = set(conditions)
-        for gone in [condition for condition in self._alarms if condition not in present]:
-            self._alarms.pop(gone).retire()
-        self._alarms = {
-            condition: self._alarms.get(condition) or Alarm(self._galaxy, condition, self._pass)
-            for condition in conditions
-        }
+        self._definition = definition
+        self._followers = Followers(galaxy, galaxy.clock)
+        #: Those that came to life, by the casefolded names of their conditions.
+        self._living: dict[str, Alarm] = {}
+        #: Those that are active, in the order in which they became so.
+        self._active: dict[Alarm, None] = {}
+        self._limits: dict[str, Limit] = {}
+        self._script: Script | None = None
+        self._is_running = False
+        galaxy.on_first_write = self._written
 
     @property
-    def provider(self) -> AlarmProviderStatus:
-        """Where alarms come from now."""
-        return self._provider
+    def active_count(self) -> int:
+        """How many alarms are active."""
+        return len(self._active)
+
+    @property
+    def living_count(self) -> int:
+        """How many alarms take memory: those that move by themselves, and those that ever moved."""
+        return len(self._living)
+
+    @property
+    def follower_count(self) -> int:
+        """How many readers of the feed, and sessions, follow alarms."""
+        return len(self._followers)
+
+    # --- what brings them about ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Let alarms come and go by themselves, and begin the script; needs a running loop."""
+        self._is_running = True
+        self._drive()
+        self._play()
+
+    def deployed(self, definition: GalaxyDefinition) -> None:
+        """Go by what is deployed now, once the galaxy does.
+
+        Alarms of objects that are gone are cleared, those that stay keep their state. A script that
+        is another one than before begins anew.
+        """
+        before, self._definition = self._definition, definition
+        for key, alarm in list(self._living.items()):
+            if not alarm.deployed(definition.name):
+                del self._living[key]
+        if self._is_running:
+            self._drive()
+            if (definition.alarm_script, definition.script_period) != (
+                before.alarm_script,
+                before.script_period,
+            ):
+                self._play()
+
+    def end(self, failure: GRPCError) -> None:
+        """End every feed with ``failure``, take no new ones, and stop what moves by itself."""
+        self._is_running = False
+        if self._script is not None:
+            self._script.stop()
+        self._followers.end(failure)
+
+    def _written(self, attribute: Attribute) -> None:
+        """A condition that somebody writes to for the first time comes to life."""
+        if alarm_at(attribute) is not None:
+            self._live(attribute)
+
+    def _live(self, condition: Attribute) -> Alarm:
+        key = condition.name.casefold()
+        alarm = self._living.get(key)
+        if alarm is None:
+            alarm = Alarm(self._galaxy, self._definition.name, condition, self._tell)
+            self._living[key] = alarm
+        return alarm
+
+    def _drive(self) -> None:
+        """Watch what moves conditions; what was watched before goes on undisturbed."""
+        before, self._limits = self._limits, {}
+        for owner, condition in self._galaxy.store.driven_alarms():
+            name = f"{owner.tag_name}.{condition.name}"
+            threshold = condition.alarm.threshold if condition.alarm is not None else None
+            if condition.signal is not None or condition.value is True:
+                self._live(self._galaxy.resolve(name).attribute).changed()
+            if threshold is not None:
+                key = name.casefold()
+                limit = before.get(key)
+                if limit is None or limit.threshold != threshold:
+                    limit = Limit(self._galaxy, name, threshold, partial(self._is_true, key))
+                    limit.changed()
+                self._limits[key] = limit
+        for key, limit in before.items():
+            if self._limits.get(key) is not limit:
+                limit.stop()
+
+    def _is_true(self, key: str) -> bool:
+        alarm = self._living.get(key)
+        return alarm is not None and alarm.is_true
+
+    def _play(self) -> None:
+        if self._script is not None:
+            self._script.stop()
+        definition, clock = self._definition, self._galaxy.clock
+        self._script = Script(clock, definition.alarm_script, definition.script_period, self._step)
+
+    def _step(self, step: AlarmStep) -> None:
+        found = self._named(step.alarm)
+        if found is None:
+            log_event("alarm.skipped", logging.WARNING, tag=step.alarm, reason="it is not deployed")
+            return
+        if step.active is not None:
+            point = self._galaxy.resolve(step.alarm)
+            self._galaxy.write(point, step.active, self._galaxy.clock.now())
+        if step.acknowledge is not None:
+            self._acknowledge(found, step.acknowledge, step.operator)
+
+    def _tell(self, alarm: Alarm) -> None:
+        if alarm.active:
+            self._active[alarm] = None
+        else:
+            self._active.pop(alarm, None)
+        self._followers.tell(alarm.last)
+
+    # --- finding and acknowledging ---------------------------------------------------------------
+
+    def by_reference(self, reference: str) -> Condition | None:
+        """The alarm with that full reference, in any case (D)."""
+        provider, _, rest = reference.partition("!")
+        group, _, name = rest.partition(".")
+        return self.by_name(name, provider, group) if provider and name else None
+
+    def by_name(self, name: str, provider: str, group: str | None) -> Condition | None:
+        """The alarm of that name, in any case; an empty provider and no group mean any (D)."""
+        if provider.casefold() not in ("", self._definition.name.casefold()):
+            return None
+        found = self._named(name)
+        if found is None or group is None or group.casefold() == found[0].area.casefold():
+            return found
+        return None
+
+    def _named(self, name: str) -> Condition | None:
+        found = self._galaxy.store.attribute(name)
+        return found if found is not None and found[1].alarm is not None else None
+
+    async def by_guid(self, guid: UUID) -> Condition | None:
+        """The alarm with that GUID. Those that ever moved are found soon; all others are looked
+        through, with pauses for whoever else has something to do.
+        """
+        for alarm in self._living.values():
+            if guid_of(alarm.reference) == guid:
+                return self._named(alarm.name)
+        for number, found in enumerate(self._galaxy.store.alarms(), 1):
+            if guid_of(reference_of(self._definition.name, found)) == guid:
+                return found
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+        return None
+
+    def acknowledge(
+        self, found: Condition | None, access: Access, comment: str, operator: str
+    ) -> bool:
+        """Acknowledge an alarm for a key; harmless where there is nothing to acknowledge (D).
+
+        Args:
+            found: What was asked for; None if nothing was found.
+            access: The subtrees that the key may read and write.
+            comment: The operator's comment; may be empty.
+            operator: On whose behalf.
+
+        Returns:
+            Whether there is such an alarm, as far as this key can know.
+
+        Raises:
+            AccessDenied: The key may see the alarm, but not acknowledge it.
+        """
+        if found is None:
+            return False
+        name = f"{found[0].tag_name}.{found[1].name}"
+        if not access.may_read(self._galaxy, name):
+            return False
+        access.require_write(self._galaxy, name)
+        self._acknowledge(found, comment, operator)
+        return True
+
+    def _acknowledge(self, found: Condition, comment: str, operator: str) -> None:
+        alarm = self._living.get(f"{found[0].tag_name}.{found[1].name}".casefold())
+        if alarm is not None:  # else it is acknowledged, as all are at first
+            alarm.acknowledge(comment, operator)
+
+    # --- following -------------------------------------------------------------------------------
+
+    def active(self, prefix: str, access: Access) -> list[ActiveAlarmSnapshot]:
+        """The active alarms whose reference starts with ``prefix`` and which a key may read, in the
+        order in which they were raised (D).
+        """
+        selection = Selection.of(prefix, access=access)
+        return [snapshot(last) for last in self._followers.selected(selection, self._lasts())]
+
+    def _lasts(self) -> Iterator[OnAlarmTransitionEvent]:
+        return (alarm.last for alarm in self._active)
+
+    def follow(self, prefix: str, access: Access) -> Feed:
+        """A new reader of the feed: what is active now, and then every change.
+
+        Raises:
+            GRPCError: The gateway shuts down.
+        """
+        return self._followers.follow(Selection.of(prefix, access=access), self._lasts())
+
+    def subscribe(self, selection: Selection, tell: Callable[[News], None]) -> Subscription:
+        """Tell of every change from now on, until the subscription stops."""
+        known = self._followers.selected(selection, self._lasts())
+        return self._followers.subscribe(selection, known, tell)
 
     def switch_provider(self, mode: AlarmProviderMode, reason: str) -> None:
         """Let alarms come from another source; without a change nobody is told."""
-        if mode is not self._provider.mode:
-            self._provider = AlarmProviderStatus(
-                mode=mode,
-                degraded=mode is not AlarmProviderMode.ALARMMGR,
-                reason=reason,
-                since=Timestamp.now(),
-            )
-            self._tell(self._provider)
-
-    def active(self, prefix: str) -> Iterator[ActiveAlarmSnapshot]:
-        """The active alarms, in the order of deployment."""
-        folded = prefix.casefold()
-        for alarm in self._alarms.values():
-            if alarm.active and alarm.reference.casefold().startswith(folded):
-                yield alarm.snapshot()
-
-    def by_reference(self, reference: str) -> Alarm | None:
-        """The alarm with that full reference."""
-        return self._one(lambda alarm: alarm.reference.casefold() == reference.casefold())
-
-    def by_guid(self, guid: UUID) -> Alarm | None:
-        """The alarm with that GUID."""
-        return self._one(lambda alarm: alarm.guid == guid)
-
-    def by_name(self, name: str, provider: str, group: str) -> Alarm | None:
-        """The alarm of that name; an empty provider or group means any (D)."""
-        if provider.casefold() not in ("", PROVIDER.casefold()):
-            return None
-        if group.casefold() not in ("", GROUP.casefold()):
-            return None
-        return self._one(lambda alarm: alarm.name.casefold() == name.casefold())
-
-    def _one(self, wanted: Callable[[Alarm], bool]) -> Alarm | None:
-        return next(filter(wanted, self._alarms.values()), None)
-
-    def subscribe(self, prefixes: tuple[str, ...], tell: Callable[[News], None]) -> Subscription:
-        """Tell of every change from now on, until the subscription stops."""
-        made = Subscription(self, prefixes, tell)
-        self._subscriptions[made] = None
-        return made
-
-    def drop(self, subscription: Subscription) -> None:
-        """Forget a subscription."""
-        self._subscriptions.pop(subscription, None)
-
-    def follow(self, prefix: str) -> Feed:
-        """A new reader: what is active now, and then every change."""
-        if self._ended is not None:
-            raise self._ended
-        feed = Feed(self, prefix)
-        self._feeds.add(feed)
-        return feed
-
-    def leave(self, feed: Feed) -> None:
-        """Forget a reader."""
-        self._feeds.discard(feed)
-
-    def end(self, failure: GRPCError) -> None:
-        """End every feed with ``failure``, and take no new ones."""
-        self._ended = failure
-        for feed in self._feeds:
-            feed.end(failure)
-
-    def _pass(self, transition: OnAlarmTransitionEvent) -> None:
-        transition.degraded = self._provider.degraded
-        transition.source_provider = self._provider.mode
-        self._tell(transition)
-
-    def _tell(self, news: News) -> None:
-        for subscription in list(self._subscriptions):
-            subscription.hear(news)
-
-
-class Feed:
-    """One reader of the feed, with a queue of its own; a context manager that leaves."""
-
-    def __init__(self, alarms: Alarms, prefix: str) -> None:
-        self._alarms = alarms
-        self._queue = deque(
-            chain(
-                [AlarmFeedMessage(provider_status=alarms.provider)],
-                (AlarmFeedMessage(active_alarm=alarm) for alarm in alarms.active(prefix)),
-                [AlarmFeedMessage(snapshot_complete=True)],
-            )
-        )
-        self._limit = len(self._queue) + QUEUE_LIMIT
-        self._failure: GRPCError | None = None
-        self._wake = asyncio.Event()
-        self._waiting = False
-        self._subscription = alarms.subscribe((prefix,), self._hear)
-
-    def __enter__(self) -> Feed:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._subscription.stop()
-        self._alarms.leave(self)
-
-    def _hear(self, news: News) -> None:
-        if isinstance(news, AlarmProviderStatus):
-            self._queue.append(AlarmFeedMessage(provider_status=news))
-        else:
-            self._queue.append(AlarmFeedMessage(transition=news))
-        self._wake.set()
-        # A reader that waits for news is not slow: it just had no turn since they came.
-        if len(self._queue) > self._limit and not self._waiting:
-            self.end(
-                GRPCError(
-                    Status.RESOURCE_EXHAUSTED,
-                    f"AlarmQueueOverflow: more than {QUEUE_LIMIT} changes of alarms wait for this "
-                    "reader; read faster, and begin again with a new snapshot",
-                )
-            )
-
-    def end(self, failure: GRPCError) -> None:
-        """Drop what is queued and end with ``failure``; nothing is dropped from the middle."""
-        self._failure = failure
-        self._queue.clear()
-        self._subscription.stop()
-        self._wake.set()
-
-    async def next(self) -> AlarmFeedMessage:
-        """The next message, as soon as there is one.
-
-        Raises:
-            GRPCError: The reader was too slow, or the gateway shuts down.
-        """
-        self._waiting = True
-        try:
-            while not self._queue:
-                if self._failure is not None:
-                    raise self._failure
-                self._wake.clear()
-                await self._wake.wait()
-            return self._queue.popleft()
-        finally:
-            self._waiting = False
+        self._followers.switch_provider(mode, reason)

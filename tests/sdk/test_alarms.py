@@ -170,7 +170,7 @@ class Operators:
 def test_query_feed_and_session_events_tell_the_same_of_whatever_happens(steps: list[Step]) -> None:
     async def run() -> None:
         async with AsyncExitStack() as stack:
-            gateway = await stack.enter_async_context(SimulatedGateway(machines=3))
+            gateway = await stack.enter_async_context(SimulatedGateway(machines=3, plant=False))
             client = await stack.enter_async_context(await connected(gateway))
             writer = await stack.enter_async_context(await client.open_session())
             other = await stack.enter_async_context(await client.open_session())
@@ -239,7 +239,7 @@ def test_a_prefix_keeps_the_alarms_that_start_with_it_and_no_others(
 
     async def run() -> None:
         async with (
-            SimulatedGateway(machines=3) as gateway,
+            SimulatedGateway(machines=3, plant=False) as gateway,
             await connected(gateway) as client,
             await client.open_session() as session,
             client.stream_alarms(prefix) as feed,
@@ -273,14 +273,14 @@ async def until_complete(client: GatewayClient, prefix: str) -> AsyncIterator[Al
 async def test_the_feed_opens_with_the_provider_and_ends_its_snapshot_once(
     client: GatewayClient,
 ) -> None:
-    payloads = [message.which_payload() async for message in until_complete(client, "")]
+    payloads = [message.which_payload() async for message in until_complete(client, GROUP)]
     assert payloads == ["provider_status", "snapshot_complete"]
 
 
 async def test_giving_up_a_wait_keeps_the_feed_and_loses_nothing(
     client: GatewayClient, session: Session
 ) -> None:
-    async with client.stream_alarms() as feed:
+    async with client.stream_alarms(GROUP) as feed:
         while (await anext(feed)).snapshot_complete is None:
             pass
         with pytest.raises(TimeoutError):
@@ -341,7 +341,7 @@ async def test_an_acknowledgement_is_seen_in_the_feed_with_its_comment_and_opera
     client: GatewayClient, session: Session
 ) -> None:
     await session.write_and_wait(ALARMS[0], True)
-    async with client.stream_alarms() as feed:
+    async with client.stream_alarms(GROUP) as feed:
         while (await anext(feed)).snapshot_complete is None:
             pass
         reply = await client.acknowledge_alarm(

@@ -1,10 +1,13 @@
-"""What tests of alarms have in common: readers of the feed, and a plant whose alarms they raise."""
+"""What tests of alarms have in common: readers of the feed, and a plant whose alarms they raise,
+through a gateway or without one.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from zb_mom_ww_mxgateway.values import from_mx_value
@@ -12,11 +15,24 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmRequest,
     ActiveAlarmSnapshot,
     AlarmFeedMessage,
+    AlarmProviderStatus,
     AlarmTransitionKind,
     OnAlarmTransitionEvent,
     QueryActiveAlarmsRequest,
     StreamAlarmsRequest,
 )
+from zb_mom_ww_mxgateway_sim.alarm_feed import News, Selection
+from zb_mom_ww_mxgateway_sim.alarms import Alarms
+from zb_mom_ww_mxgateway_sim.auth.access import EVERYTHING
+from zb_mom_ww_mxgateway_sim.clock import ManualClock
+from zb_mom_ww_mxgateway_sim.galaxy.definition import GalaxyDefinition, Value
+from zb_mom_ww_mxgateway_sim.galaxy.live import Galaxy, Reading
+from zb_mom_ww_mxgateway_sim.galaxy.loading import default_galaxy
+from zb_mom_ww_mxgateway_sim.galaxy.store import Store, StoredObject
+from zb_mom_ww_mxgateway_sim.users import Users
+
+#: The test machines alone: nothing in it moves an alarm.
+MACHINES = default_galaxy(1.0, plant=False)
 
 ALARM = "TestMachine_001.TestAlarm001"
 OTHER = "TestMachine_002.TestAlarm003"
@@ -106,3 +122,62 @@ class Plant:
 
     async def state(self, alarm: str = ALARM) -> list[Any]:
         return await self.read(f"{alarm}.InAlarm", f"{alarm}.Acked", f"{alarm}.AckMsg")
+
+
+class BadQuality:
+    """A fault that all values have."""
+
+    def covers(self, owner: StoredObject) -> bool:
+        return True
+
+    def over(self, reading: Reading) -> Reading:
+        return replace(reading, quality=0)
+
+
+class Works:
+    """A galaxy with its alarms and no gateway around them, and what was told of them."""
+
+    def __init__(self, definition: GalaxyDefinition = MACHINES, machines: int = 1) -> None:
+        self.definition = definition
+        self.clock = ManualClock()
+        store = Store.build(definition, machines)
+        self.galaxy = Galaxy(
+            store, Users(definition), seed=0, clock=self.clock, change_interval=1.0
+        )
+        self.alarms = Alarms(self.galaxy, definition)
+        self.told: list[OnAlarmTransitionEvent] = []
+        self.alarms.subscribe(Selection.of(""), self._hear)
+
+    def _hear(self, news: News) -> None:
+        assert not isinstance(news, AlarmProviderStatus)
+        self.told.append(news)
+
+    def write(self, name: str, value: Value) -> None:
+        """Write as an operator would whose write was accepted."""
+        self.galaxy.write(self.galaxy.resolve(name), value, self.clock.now())
+
+    def read(self, name: str) -> Value:
+        return self.galaxy.value(self.galaxy.resolve(name).attribute)
+
+    def acknowledge(self, reference: str, comment: str = "", operator: str = "") -> bool:
+        found = self.alarms.by_reference(reference)
+        return self.alarms.acknowledge(found, EVERYTHING, comment, operator)
+
+    def deploy(self, definition: GalaxyDefinition | None = None, machines: int = 1) -> None:
+        self.definition = definition or self.definition
+        store = Store.build(self.definition, machines, before=self.galaxy.store)
+        self.galaxy.deploy(store, Users(self.definition))
+        self.alarms.deployed(self.definition)
+
+    def news(self) -> list[OnAlarmTransitionEvent]:
+        """What was told since the last time."""
+        told, self.told[:] = list(self.told), []
+        return told
+
+    def happened(self) -> list[AlarmTransitionKind]:
+        """What happened since the last time."""
+        return [transition.transition_kind for transition in self.news()]
+
+    def active(self, prefix: str = "") -> list[str]:
+        """The references of the alarms that are active."""
+        return [it.alarm_full_reference for it in self.alarms.active(prefix, EVERYTHING)]

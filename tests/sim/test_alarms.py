@@ -34,7 +34,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     WriteBulkEntry,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods
-from zb_mom_ww_mxgateway_sim import SimulatedGateway
+from zb_mom_ww_mxgateway_sim import ManualClock, SimulatedGateway
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 
@@ -49,6 +49,7 @@ def stub(session: Any) -> Any:
 
 
 async def test_at_first_no_alarm_is_active_and_none_waits_for_acknowledgement(plant, stub):
+    """D: every alarm starts inactive and acknowledged. ``provider_status`` at the start."""
     assert await active(stub) == []
     assert await plant.state() == [False, True, ""]
     assert await plant.read(f"{ALARM}.Priority") == [500]
@@ -59,6 +60,7 @@ async def test_at_first_no_alarm_is_active_and_none_waits_for_acknowledgement(pl
 
 
 async def test_a_condition_that_becomes_true_raises_and_one_that_becomes_false_clears(plant, stub):
+    """Severity on the native scale (e.g. 500); a cleared alarm leaves the snapshot."""
     async with following(stub) as feed:
         await plant.write(ALARM, True)
         raised = await feed.transition()
@@ -81,6 +83,9 @@ async def test_a_condition_that_becomes_true_raises_and_one_that_becomes_false_c
 
 
 async def test_an_active_alarm_is_in_the_snapshot_as_its_last_transition_left_it(plant, stub):
+    """Every active alarm once, then ``snapshot_complete``; QueryActiveAlarms: the snapshot, then
+    the stream ends; condition states ACTIVE, ACTIVE_ACKED.
+    """
     await plant.write(f"{ALARM}.Priority", 17)
     async with following(stub) as feed:
         await plant.write(ALARM, True)
@@ -127,6 +132,9 @@ async def test_an_alarm_that_comes_back_unacknowledged_retriggers_and_keeps_its_
 async def test_an_acknowledgement_echoes_its_correlation_id_and_shows_in_the_sub_attributes(
     plant, stub
 ):
+    """AcknowledgeAlarm: by full reference, comment, operator; hresult 0 on success; the reply's
+    ``status`` stays unset.
+    """
     await plant.write(ALARM, True)
     async with following(stub) as feed:
         reply = await acknowledge(
@@ -143,6 +151,7 @@ async def test_an_acknowledgement_echoes_its_correlation_id_and_shows_in_the_sub
 
 
 async def test_writing_ack_msg_acknowledges(plant, stub):
+    """``.AckMsg`` (string; writing it acknowledges)."""
     await plant.write(ALARM, True)
     async with following(stub) as feed:
         await plant.write(f"{ALARM}.AckMsg", "by write")
@@ -183,6 +192,7 @@ async def test_a_cleared_alarm_can_still_be_acknowledged_once(plant, stub):
 async def test_references_are_found_in_any_case_and_unknown_ones_are_not_found(
     plant, stub, refused
 ):
+    """AcknowledgeAlarm: unknown alarm: NOT_FOUND."""
     await plant.write(ALARM, True)
     assert (await acknowledge(stub, REFERENCE.upper())).hresult == 0
     for unknown in (ALARM, REFERENCE[:-1], f"{REFERENCE}.InAlarm", "Galaxy!TestArea.No.Such"):
@@ -228,6 +238,8 @@ async def test_what_tells_the_state_cannot_be_written(session, name):
     ],
 )
 async def test_a_prefix_narrows_snapshot_feed_and_query_alike(plant, stub, prefix, expected):
+    """``alarm_filter_prefix`` narrows by reference."""
+
     def names(alarms: list[Any]) -> set[str]:
         return {alarm.alarm_full_reference.removeprefix("Galaxy!TestArea.") for alarm in alarms}
 
@@ -245,6 +257,7 @@ async def test_a_prefix_narrows_snapshot_feed_and_query_alike(plant, stub, prefi
 
 
 async def test_a_change_of_the_provider_is_told_once_to_all_who_follow(site):
+    """``provider_status`` at the start and on change."""
     gateway = await site.gateway()
     session = await site.client(gateway).open()
     server, (item,) = await session.subscribed(ALARM)
@@ -277,12 +290,12 @@ async def test_alarms_come_and_go_with_their_machines(site):
     for item in (kept, gone):
         await session.write(server, item, True)
     async with following(session.stub) as feed:
-        gateway.deploy(machines=1)
+        await gateway.deploy(machines=1)
         told = await feed.transition()
         assert (told.transition_kind, told.source_object_reference) == (CLEAR, "TestMachine_002")
         assert [it.alarm_full_reference for it in await active(session.stub)] == [REFERENCE]
         await session.write(server, gone, True)  # an attribute that nobody deploys raises nothing
-        gateway.deploy(machines=3)
+        await gateway.deploy(machines=3)
         _, (item,) = await session.subscribed("TestMachine_003.TestAlarm002")
         server, (again,) = await session.subscribed(OTHER)
         await session.write(server, again, True)
@@ -290,7 +303,27 @@ async def test_alarms_come_and_go_with_their_machines(site):
         assert (told.transition_kind, told.source_object_reference) == (RAISE, "TestMachine_002")
 
 
+async def test_alarms_of_the_plant_come_by_themselves(site):
+    """Driven by a script, and by numbers beyond their limits."""
+    clock = ManualClock()
+    gateway = await site.gateway(clock=clock, change_interval=1.0)
+    stub = site.client(gateway).stub
+    async with following(stub, "Galaxy!Packaging.") as jam:
+        await clock.advance(15)
+        raised = await jam.transition()
+        assert raised.alarm_full_reference == "Galaxy!Packaging.Conveyor_02.Jam"
+        assert raised.transition_kind is RAISE
+    async with following(stub, "Galaxy!TankFarm.") as levels:
+        await clock.advance(120)  # a whole period of the levels
+        told = await levels.transition()
+        assert told.limit_value is not None
+        level, limit = from_mx_value(told.current_value), from_mx_value(told.limit_value)
+        is_low, is_raised = told.alarm_full_reference.endswith("Low"), told.transition_kind is RAISE
+        assert (level < limit) is (is_low is is_raised)
+
+
 async def test_every_reader_gets_everything(plant, site, stub):
+    """StreamAlarms needs no session, and any number of clients follow it."""
     async with following(stub) as one, following(stub) as two:
         for value in (True, False, True):
             await plant.write(ALARM, value)
