@@ -1,4 +1,4 @@
-"""``python -m codegen``: generate, check, watch, dump-ir, breaking."""
+"""``python -m codegen``: generate, check, watch, dump-ir, breaking, fetch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sysconfig
 import time
 from pathlib import Path
 
+from . import fetch
 from .errors import CodegenError
 from .generate import differences, load_schema, render_contract, write
 
@@ -46,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--out", type=Path, default=_PROJECT / "generated", help="source root to write to"
             )
+    text = "write the .proto files of the contract that a live gateway serves"
+    command = commands.add_parser("fetch", help=text, description=text)
+    command.set_defaults(run=fetch.run)
+    fetch.add_arguments(command)
     return parser
 
 
