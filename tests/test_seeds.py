@@ -130,7 +130,7 @@ async def test_watching_deploy_events(package: str, capsys: pytest.CaptureFixtur
         async with asyncio.timeout(10):
             while "#2 " not in printed:
                 if "#1 " in printed and "#2 " not in printed:
-                    gateway.deploy()
+                    await gateway.deploy()
                 await asyncio.sleep(0.05)
                 printed += capsys.readouterr().out
         watching.cancel()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from .contract import contract
 from .demo import demo
 from .handle import add_handle_commands
 from .output import EXPECTED, INTERRUPTED, USAGE, fail
@@ -26,7 +27,16 @@ def cli() -> None:
     """Talk to an MXAccess Gateway, or simulate one."""
 
 
-for _command in (version, simulate, demo, smoke, open_session, close_session, stream_events):
+for _command in (
+    version,
+    simulate,
+    demo,
+    smoke,
+    open_session,
+    close_session,
+    stream_events,
+    contract,
+):
     cli.add_command(_command)
 add_handle_commands(cli)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import click
 
 from zb_mom_ww_mxgateway import ClientOptions, ConnectOptions, GatewayClient
+from zb_mom_ww_mxgateway.channel import GatewayChannel
 
 from .output import TERMINATED
 from .values import Seconds
@@ -69,6 +70,15 @@ class Connection:
         """A connected client."""
         async with await GatewayClient.from_options(self.options) as client:
             yield client
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncGenerator[GatewayChannel, None]:
+        """A connection for calls that no client has."""
+        channel = await GatewayChannel.connect(self.options)
+        try:
+            yield channel
+        finally:
+            await channel.close()
 
 
 def api_key_from(

@@ -1,22 +1,34 @@
-"""``mxgw-py simulate``: the simulator gateway in the foreground."""
+"""``mxgw-py simulate``: the simulated gateway in the foreground, and what is done to it."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .connection import api_key_from, json_option, run_async
+from zb_mom_ww_mxgateway_contracts.google_protobuf import Int32Value
+
+from .connection import Connection, api_key_from, connected, json_option, run_async
 from .output import OK, emit, progress
+from .readable import show
+from .simulate_keys import keys
 from .values import Seconds
 
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
+_file = click.Path(path_type=Path)
 
-@click.command()
+
+@click.group(
+    invoke_without_command=True,
+    epilog="Example: mxgw-py simulate --port 5001 --tls-self-signed --machines 100",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="0 picks one."
@@ -25,6 +37,12 @@ if TYPE_CHECKING:
     "--api-key", help="Key to ask of clients, mxgw_<id>_<secret>; made up if none is given."
 )
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the key.")
+@click.option("--keys-file", type=_file, help="More keys, made with 'simulate keys'.")
+@click.option("--no-auth", is_flag=True, help="Take every call, with a key or without.")
+@click.option("--tls-cert", type=_file, help="PEM file of a certificate to listen with.")
+@click.option("--tls-key", type=_file, help="PEM file of its key, if it is not in --tls-cert.")
+@click.option("--tls-self-signed", is_flag=True, help="Make a certificate; shows its fingerprint.")
+@click.option("--galaxy", type=_file, help="TOML file of what is deployed.")
 @click.option(
     "--seed",
     type=int,
@@ -32,7 +50,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Same seed, same sequence of values of each tag.",
 )
-@click.option("--machines", type=click.IntRange(1), default=10, show_default=True, help="Objects.")
+@click.option("--machines", type=click.IntRange(0), default=10, show_default=True, help="Objects.")
+@click.option("--no-plant", is_flag=True, help="Only the test machines of the default galaxy.")
 @click.option(
     "--first-value-delay",
     type=Seconds(min=0),
@@ -40,53 +59,139 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds from an advice to its first value; 3 to 8 on a live system.",
 )
+@click.option(
+    "--change-interval",
+    type=Seconds(min=0, min_open=True),
+    default=0.4,
+    show_default=True,
+    help="Seconds between two values of a signal.",
+)
+@click.option("--scenario", type=_file, help="TOML file of faults, and when they happen.")
+@click.option(
+    "--event-subscribers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Event streams that a session may have at once.",
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Port for /metrics and /health/live; 0 picks one.  [default: none]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the log on standard error looks.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What is logged; info has sessions and deploys, debug every call.",
+)
 @json_option
-def simulate(
-    host: str,
-    port: int,
-    api_key: str | None,
-    api_key_env: str | None,
-    seed: int,
-    machines: int,
-    first_value_delay: float,
-    as_json: bool,
-) -> int:
+@click.pass_context
+def simulate(context: click.Context, /, **options: Any) -> int:
     """Run a gateway without a plant, until Ctrl-C.
 
     Prints its endpoint and API key when it is ready.
     """
-    # Here, so that a contract the simulator was not written for leaves the other commands alone.
-    from zb_mom_ww_mxgateway_sim import SimulatedGateway
+    # The group is the command too; a subcommand of it runs in its place.
+    return OK if context.invoked_subcommand else _simulate(**options)
 
-    key = api_key_from(api_key, api_key_env)
-    # A key from the environment is kept out of the output.
-    shows_key = api_key_env is None
+
+def _simulate(
+    *,
+    api_key: str | None,
+    api_key_env: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_self_signed: bool,
+    no_plant: bool,
+    event_subscribers: int,
+    metrics_port: int | None,
+    log_format: Literal["text", "json"],
+    log_level: str,
+    as_json: bool,
+    host: str,
+    port: int,
+    **settings: Any,
+) -> int:
+    # Here, so that a contract the simulator was not written for leaves the other commands alone.
+    from zb_mom_ww_mxgateway_sim import Limits, SimulatedGateway
+    from zb_mom_ww_mxgateway_sim.operations.log import logging_to
+
     try:
         gateway = SimulatedGateway(
             host=host,
             port=port,
-            api_key=key,
-            seed=seed,
-            machines=machines,
-            first_value_delay=first_value_delay,
+            api_key=api_key_from(api_key, api_key_env),
+            cert_file=tls_cert,
+            key_file=tls_key,
+            self_signed=tls_self_signed,
+            plant=not no_plant,
+            limits=Limits(event_subscribers=event_subscribers),
+            operations_port=metrics_port,
+            **settings,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        return run_async(_serve(gateway, shows_key, as_json))
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --host "
-            "and --port"
-        ) from error
+    # A key from the environment is kept out of the output, and one that nobody was to have.
+    own_keys = settings["no_auth"] or (settings["keys_file"] and api_key is None)
+    shows_key = api_key_env is None and not own_keys
+    level = logging.getLevelNamesMapping()[log_level.upper()]
+    with logging_to(sys.stderr, form=log_format, level=level):
+        try:
+            return run_async(_serve(gateway, shows_key, as_json))
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another address with "
+                "--host, --port and --metrics-port"
+            ) from error
 
 
 async def _serve(gateway: SimulatedGateway, shows_key: bool, as_json: bool) -> int:
     async with gateway:
-        key = {"apiKey": gateway.api_key} if shows_key else {}
-        emit({**key, "endpoint": gateway.endpoint}, as_json=as_json)
+        ready = {
+            "apiKey": gateway.api_key if shows_key else None,
+            "certificateSha256": gateway.certificate_sha256,
+            "endpoint": gateway.endpoint,
+            "metrics": gateway.operations_endpoint,
+        }
+        emit({name: value for name, value in ready.items() if value}, as_json=as_json)
         with suppress(asyncio.CancelledError):  # Ctrl-C and SIGTERM are how it ends
             while True:  # noqa: ASYNC110 - Windows runs signal handlers when the loop wakes up
                 await asyncio.sleep(0.5)
         progress("stopping")
     return OK
+
+
+@simulate.command()
+@click.option(
+    "--machines", type=click.IntRange(0), help="How many there are from now on.  [default: as now]"
+)
+@connected
+async def redeploy(connection: Connection, machines: int | None) -> int:
+    """Deploy the galaxy of a running simulator anew.
+
+    Reads its --galaxy file again. Page tokens become void, items of objects that are gone have a
+    configuration error. Needs an API key with scope admin.
+    """
+    from zb_mom_ww_mxgateway_sim.control import REDEPLOY
+
+    async with connection.channel() as channel:
+        event = await channel.unary_unary(
+            REDEPLOY,
+            Int32Value(value=-1 if machines is None else machines),
+            timeout=connection.timeout,
+            metadata=None,
+        )
+    show(event, as_json=connection.as_json)
+    return OK
+
+
+simulate.add_command(keys)

@@ -1,32 +1,58 @@
-"""The simulated gateway: listening on a socket, the signals' clock, and leaving nothing behind."""
+"""The simulated gateway: put together, listening on a socket, and leaving nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
+import logging
+import ssl
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from grpclib.const import Status
+from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
-from grpclib.protocol import H2Protocol
-from grpclib.server import Server
 
+from zb_mom_ww_mxgateway.errors import MxGatewayArgumentError
+from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import DeployEvent
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import AlarmProviderMode
 
+from . import tls
 from .alarms import Alarms
-from .auth import ApiKeys
+from .auth.access import Access
+from .auth.keys import Anybody, ApiKeys
+from .auth.keys_file import WatchedKeysFile
+from .auth.scopes import ALL_SCOPES, scopes_from
 from .calls import Calls
-from .deploys import Deploys
-from .galaxy import Galaxy
-from .galaxy_service import GalaxyService
+from .clock import Clock
+from .control import ControlService
+from .faulting import Faults, LastingFault, Strike
+from .galaxy.definition import GalaxyDefinition
+from .galaxy.deploys import Deploys
+from .galaxy.live import Galaxy
+from .galaxy.loading import default_galaxy, load_galaxy
+from .galaxy.service import GalaxyService
+from .galaxy.store import Store
+from .limits import Limits
+from .listener import Listener, bound
+from .operations.calls import call_watcher
+from .operations.http import OperationsServer
+from .operations.metrics import Snapshot
+from .operations.observer import Observer
+from .scenario import Scenario, Step, load_scenario
 from .services import GatewayCodec, GatewayService
 from .sessions import Sessions
+from .users import Users
+
+if TYPE_CHECKING:
+    from .discovery import Discovery, Servable
+
+_log = logging.getLogger("zb_mom_ww_mxgateway_sim")
 
 #: How long closing waits, in seconds, for calls to end and for clients to read what was sent.
 CLOSING_TIME: Final = 1.0
-_ACCEPTING: Final = 0.02
 
 
 class SimulatedGateway:
@@ -39,15 +65,31 @@ class SimulatedGateway:
         host: The address to listen on.
         port: The port to listen on; 0 takes a free one.
         api_key: The API key to accept, ``mxgw_<id>_<secret>``; None makes a random one.
+        keys_file: More keys, as ``mxgw-py simulate keys`` keeps them; changes are noticed.
+        no_auth: Whether every call is taken, with a key or without.
+        cert_file: PEM file of the certificate to listen with; without it, or ``self_signed``, the
+            gateway speaks plaintext.
+        key_file: PEM file of its private key, where it is not in ``cert_file``.
+        self_signed: Whether to make a certificate; ``certificate_sha256`` is its fingerprint.
+        galaxy: What is deployed: a TOML file (see docs/simulator-galaxy.md) or a definition; None
+            is the default galaxy.
+        plant: Whether the default galaxy has its plant beside the test machines.
         seed: What the signals start from; the same seed gives the same values in the same order.
-        machines: How many TestMachine objects the galaxy has.
+        machines: How many TestMachine objects there are, or other objects with
+            ``count = "machines"``.
         first_value_delay: Seconds from an advice to its first value (live: 3 to 8).
         change_interval: Seconds between two values of a signal.
         deployed: Whether the metadata of the galaxy is loaded from the start; without, Galaxy calls
             end with UNAVAILABLE until ``deploy``. Sessions do not care.
+        limits: How much the gateway allows, and for how long.
+        clock: Where time comes from; a ``ManualClock`` stands still until a test lets it pass.
+        scenario: Faults, and when they happen: a TOML file (see docs/simulator-faults.md) or its
+            steps; None is a gateway without faults.
+        operations_port: The port for ``/metrics`` and ``/health/live``; 0 takes a free one, None
+            has none. It listens on ``host``, in plaintext and without a key.
 
     Raises:
-        ValueError: An argument is out of range, or the key is not of that form.
+        ValueError: An argument is out of range, or a file or key is not what it should be.
         OSError: Entering cannot listen there.
     """
 
@@ -57,13 +99,23 @@ class SimulatedGateway:
         host: str = "127.0.0.1",
         port: int = 0,
         api_key: str | None = None,
+        keys_file: str | Path | None = None,
+        no_auth: bool = False,
+        cert_file: str | Path | None = None,
+        key_file: str | Path | None = None,
+        self_signed: bool = False,
+        galaxy: str | Path | GalaxyDefinition | None = None,
+        plant: bool = True,
         seed: int = 0,
         machines: int = 10,
         first_value_delay: float = 0.0,
         change_interval: float = 0.4,
         deployed: bool = True,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        scenario: str | Path | Sequence[Step] | None = None,
+        operations_port: int | None = None,
     ) -> None:
-        _check_machines(machines)
         if first_value_delay < 0:
             raise ValueError(f"first_value_delay must not be negative, but is {first_value_delay}")
         if change_interval <= 0:
@@ -71,18 +123,71 @@ class SimulatedGateway:
         self._host = host
         self._port = port
         self._change_interval = change_interval
-        self._keys = ApiKeys()
+        self._clock = clock or Clock()
+        self._observer = Observer()
+        self._secure(cert_file, key_file, self_signed=self_signed)
+
+        self._keys = ApiKeys(WatchedKeysFile(Path(keys_file)) if keys_file else None)
         self._api_key = self._keys.add(api_key)
-        self._galaxy = Galaxy(seed=seed, machines=machines)
-        self._alarms = Alarms(self._galaxy)
-        self._sessions = Sessions(self._galaxy, first_value_delay)
-        self._deploys = Deploys(self._galaxy)
-        if deployed:
-            self._deploys.deploy()
-        self._calls = Calls(self._keys)
-        self._server: _Listener | None = None
-        self._clock: asyncio.Task[None] | None = None
+        self._calls = Calls(Anybody() if no_auth else self._keys)
+
+        self._file = galaxy if isinstance(galaxy, str | Path) else None
+        definition = galaxy if isinstance(galaxy, GalaxyDefinition) else self._loaded(plant=plant)
+        self._deploys = Deploys(definition, machines=machines, clock=self._clock, loaded=deployed)
+        self._galaxy = Galaxy(
+            self._deploys.latest.store,
+            Users(definition),
+            seed=seed,
+            clock=self._clock,
+            change_interval=change_interval,
+        )
+        self._galaxy.first_value_delay = first_value_delay
+        self._alarms = Alarms(self._galaxy, definition)
+        self._deploys.on_deploy.append(self._on_deploy)
+        self._sessions = Sessions(self._galaxy, limits or Limits(), self._observer)
+
+        self._faults = Faults(
+            clock=self._clock,
+            galaxy=self._galaxy,
+            sessions=self._sessions,
+            conditions=self._calls.conditions,
+            redeploy=lambda machines: self.deploy(machines=machines),
+            listener=lambda: self._server,
+            observer=self._observer,
+        )
+        steps = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
+        self._scenario = Scenario(steps or (), self._faults, self._clock)
+
+        self._operations: OperationsServer | None = None
+        if operations_port is not None:
+            self._operations = OperationsServer(
+                self._observer.metrics, self._snapshot, host=host, port=operations_port
+            )
+        self._is_started = False
+        self._server: Listener | None = None
+        self._discovery: Discovery | None = None
+        self._signals: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
+
+    def _secure(
+        self, cert_file: str | Path | None, key_file: str | Path | None, *, self_signed: bool
+    ) -> None:
+        if key_file is not None and cert_file is None:
+            raise MxGatewayArgumentError("key_file goes with cert_file, which is not given")
+        if self_signed and cert_file is not None:
+            raise MxGatewayArgumentError("self_signed and cert_file exclude each other")
+        self._tls: ssl.SSLContext | None = None
+        self._certificate_sha256: str | None = None
+        if cert_file is not None:
+            self._tls = tls.server_context(cert_file, key_file)
+        elif self_signed:
+            made = tls.self_signed([self._host])
+            self._tls, self._certificate_sha256 = made.context, made.fingerprint
+
+    def _loaded(self, *, plant: bool) -> GalaxyDefinition:
+        if self._file is None:
+            return default_galaxy(self._change_interval, plant=plant)
+        return load_galaxy(self._file, change_interval=self._change_interval)
 
     def __repr__(self) -> str:
         return f"SimulatedGateway({self._address()})"
@@ -101,9 +206,48 @@ class SimulatedGateway:
         """The API key that it accepts; a secret."""
         return self._api_key
 
-    def add_api_key(self, api_key: str | None = None) -> str:
-        """Accept one more key, given or random, and return it; sessions belong to their key."""
-        return self._keys.add(api_key)
+    @property
+    def certificate_sha256(self) -> str | None:
+        """The fingerprint of a self-signed certificate, for clients to pin; else None."""
+        return self._certificate_sha256
+
+    @property
+    def operations_endpoint(self) -> str | None:
+        """Where ``/metrics`` and ``/health/live`` are; None if nowhere."""
+        return None if self._operations is None else self._operations.endpoint
+
+    def add_api_key(
+        self,
+        api_key: str | None = None,
+        *,
+        scopes: Iterable[str] = ALL_SCOPES,
+        browse: Iterable[str] | None = None,
+        read: Iterable[str] | None = None,
+        write: Iterable[str] | None = None,
+    ) -> str:
+        """Accept one more API key and return it; sessions belong to their key.
+
+        Args:
+            api_key: ``mxgw_<id>_<secret>``; None makes a random one.
+            scopes: What it may ask for, such as ``invoke:read``; everything by default.
+            browse: Tag names of the objects that it sees the metadata of, with all below them;
+                None is the whole galaxy.
+            read: The same for what it reads, and for the alarms that it sees.
+            write: The same for what it writes, and for the alarms that it acknowledges.
+
+        Raises:
+            ValueError: The key is not of that form, its id is taken, or there is no such scope.
+        """
+        access = Access.of(browse=browse, read=read, write=write)
+        return self._keys.add(api_key, scopes=scopes_from(scopes), access=access)
+
+    def revoke_api_key(self, api_key: str) -> None:
+        """Refuse a key from the next call on; calls and streams that run go on (D).
+
+        Raises:
+            ValueError: The gateway was not given this key.
+        """
+        self._keys.revoke(api_key)
 
     def switch_alarm_provider(self, mode: AlarmProviderMode, reason: str = "") -> None:
         """Let alarms come from another source, as after a failure of the alarm manager.
@@ -117,27 +261,60 @@ class SimulatedGateway:
         """
         self._alarms.switch_provider(mode, reason)
 
-    def deploy(self, *, machines: int | None = None) -> None:
-        """Deploy the galaxy anew: page tokens become void, and whoever watches deploys is told.
+    def fault(self, fault: LastingFault) -> AbstractContextManager[None]:
+        """Let something be wrong while a block runs; faults are in ``faults``.
 
-        Args:
-            machines: How many TestMachine objects there are from now on; None leaves them. Items
-                that sessions added before stay what they are; alarms of machines that go are
-                cleared.
+        >>> with gateway.fault(DelayReplies(seconds=2.0, rpc="Invoke")):
+        ...     ...
 
         Raises:
-            ValueError: ``machines`` is negative.
+            FaultError: Entering cannot begin it now.
         """
-        if machines is not None:
-            _check_machines(machines)
-            self._galaxy.deploy(machines)
-            self._alarms.deployed()
-        self._deploys.deploy()
+        return self._faults.lasting(fault)
+
+    async def strike(self, fault: Strike) -> None:
+        """Let something go wrong once, such as ``DropConnections()``; returns when it has.
+
+        Raises:
+            FaultError: It cannot happen now.
+        """
+        await self._faults.strike(fault)
+
+    async def deploy(
+        self, *, machines: int | None = None, galaxy: GalaxyDefinition | None = None
+    ) -> DeployEvent:
+        """Deploy the galaxy anew: page tokens become void, and whoever watches deploys is told.
+
+        Items of objects that are gone have a configuration error from then on, and their alarms
+        are cleared. What stays keeps its values.
+
+        Args:
+            machines: How many machines there are from now on; None leaves them.
+            galaxy: What is deployed from now on; None reads the file again that the gateway was
+                given, or leaves what there is.
+
+        Returns:
+            What watchers are told.
+
+        Raises:
+            ValueError: ``machines`` is negative, or the file is not what it should be; nothing
+                changes then.
+        """
+        if galaxy is None and self._file is not None:
+            galaxy = await asyncio.to_thread(self._loaded, plant=True)
+        deploy = await self._deploys.deploy(machines=machines, definition=galaxy)
+        return deploy.event
+
+    def _on_deploy(self, store: Store) -> None:
+        definition = self._deploys.latest.definition
+        self._galaxy.deploy(store, Users(definition))
+        self._alarms.deployed(definition)
+        self._observer.galaxy_deployed(store.object_count, store.attribute_count)
 
     def handlers(self) -> list[GatewayService | GalaxyService]:
         """The services, for grpclib's ``Server`` or ``ChannelFor``; signals move once entered."""
         return [
-            GatewayService(self._calls, self._sessions, self._alarms),
+            GatewayService(self._calls, self._sessions, self._alarms, self._observer),
             GalaxyService(self._calls, self._deploys),
         ]
 
@@ -155,18 +332,37 @@ class SimulatedGateway:
 
     async def start(self) -> None:
         """Listen; entering the context does it."""
-        if self._server is not None or self._closing is not None:
+        if self._is_started or self._closing is not None:
             raise RuntimeError("a simulated gateway starts once")
-        listening = await _bound(self._host, self._port)
-        self._port = listening.getsockname()[1]
-        self._server = _Listener(self.handlers(), codec=GatewayCodec())
-        await self._server.start(sock=listening)
-        self._clock = asyncio.create_task(self._run_clock())
+        self._is_started = True
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
 
-    async def _run_clock(self) -> None:
-        while True:
-            await asyncio.sleep(self._change_interval)
-            await self._galaxy.advance()
+    async def _start(self) -> None:
+        services: list[Servable] = [*self.handlers()]
+        self._discovery = _discovery(services)
+        if self._discovery is not None:
+            services += self._discovery.services
+        # Not told of by reflection, as it is no part of the contract.
+        services.append(ControlService(self._calls, lambda count: self.deploy(machines=count)))
+        codec = GatewayCodec() if self._discovery is None else self._discovery.codec
+        server = Listener(services, codec=codec)
+        listen(server, RecvRequest, call_watcher(self._observer, self._clock))
+        listening = await bound(self._host, self._port)
+        self._port = listening.getsockname()[1]
+        await server.listen(listening, self._tls)
+        self._server = server
+        self._sessions.start()
+        self._alarms.start()
+        self._signals = asyncio.create_task(self._galaxy.run())
+        if self._operations is not None:
+            await self._operations.start()
+        store = self._deploys.latest.store
+        self._observer.gateway_started(self.endpoint, store.object_count, store.attribute_count)
+        await self._scenario.start()
 
     async def close(self) -> None:
         """Close every session, stop listening and hang up on every client; again is harmless."""
@@ -175,84 +371,44 @@ class SimulatedGateway:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._clock is not None:
-            self._clock.cancel()
-            await asyncio.wait([self._clock])
+        await self._scenario.stop()
+        if self._signals is not None:
+            self._signals.cancel()
+            await asyncio.wait([self._signals])
+        if self._discovery is not None:
+            await self._discovery.shut(CLOSING_TIME)
         self._alarms.end(GRPCError(Status.UNAVAILABLE, "the gateway is shutting down"))
         self._deploys.shut()
         await self._sessions.shut()
         await self._calls.ended(CLOSING_TIME)
         if self._server is not None:
             await self._server.hang_up(CLOSING_TIME)
-        if self._clock is not None and not self._clock.cancelled():
-            self._clock.result()  # raises what stopped the clock
+            self._observer.gateway_closed(self.endpoint)
+        if self._operations is not None:
+            await self._operations.close()
+        if self._signals is not None and not self._signals.cancelled():
+            self._signals.result()  # raises what stopped them
+
+    def _snapshot(self) -> Snapshot:
+        store = self._deploys.latest.store
+        return Snapshot(
+            sessions=self._sessions.by_state(),
+            commands_pending=self._sessions.commands_pending(),
+            events_queued=self._sessions.events_queued(),
+            event_streams=self._sessions.event_streams(),
+            alarms_active=self._alarms.active_count,
+            galaxy_objects=store.object_count,
+            galaxy_attributes=store.attribute_count,
+            faults_active=self._faults.active,
+        )
 
 
-def _check_machines(machines: int) -> None:
-    if machines < 0:
-        raise ValueError(f"machines must not be negative, but is {machines}")
-
-
-async def _bound(host: str, port: int) -> socket.socket:
-    """A TCP socket that is bound; asked for by number, or connections would lack TCP_NODELAY."""
-    infos = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-    )
-    family, kind, protocol, _, address = infos[0]
-    made = socket.socket(family, kind, protocol)
+def _discovery(services: list[Servable]) -> Discovery | None:
+    """Reflection and health, where the extra ``sim`` is installed."""
     try:
-        if os.name == "posix":  # on Windows it would let others take the port too
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-class _Listener(Server):
-    """grpclib's server, which leaves its connections open when it closes; this one does not."""
-
-    _transports: set[asyncio.Transport]
-
-    def _protocol_factory(self) -> H2Protocol:
-        if not hasattr(self, "_transports"):
-            self._transports = set()
-        plain = super()._protocol_factory()
-        protocol = _Connection(plain.handler, plain.config, plain.h2_config)
-        protocol.transports = self._transports
-        return protocol
-
-    async def hang_up(self, patience: float) -> None:
-        """Stop listening and close every connection, by force after ``patience`` seconds."""
-        self.close()
-        # One that was accepted just before takes some turns of the loop to show up.
-        await asyncio.sleep(_ACCEPTING)
-        closed = asyncio.ensure_future(self.wait_closed())
-        transports = getattr(self, "_transports", set[asyncio.Transport]())
-        until = asyncio.get_running_loop().time() + patience
-        while transports or not closed.done():
-            for transport in list(transports):
-                if asyncio.get_running_loop().time() > until:
-                    transport.abort()
-                else:
-                    transport.close()
-            await asyncio.sleep(0.001)
-        await closed
-
-
-class _Connection(H2Protocol):
-    """grpclib's connection, which is on a list as long as it is open."""
-
-    transports: set[asyncio.Transport]
-    _transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self.transports.add(transport)
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.transports.discard(self._transport)
-        super().connection_lost(exc)
+        from .discovery import Discovery
+    except (ModuleNotFoundError, TypeError) as error:
+        # A TypeError comes from google.protobuf, when the program has another copy of their files.
+        _log.info("no reflection and no health: %s", error)
+        return None
+    return Discovery(services)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from grpclib.const import Status
@@ -27,17 +26,23 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     ProtocolStatus,
     ProtocolStatusCode,
     QueryActiveAlarmsRequest,
+    SessionState,
     StreamAlarmsRequest,
     StreamEventsRequest,
 )
-from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayBase
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import (
+    MxAccessGatewayBase,
+    MxAccessGatewayMethods as Rpc,
+)
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 from .alarms import Alarms
-from .calls import Calls, received
+from .calls import Calls
 from .commands import Commands, worker_process_id
+from .operations.observer import Observer
 from .requests import Spec, read_command, reply_to
-from .sessions import Session, Sessions
+from .session import Pending, Session
+from .sessions import Sessions
 
 BACKEND: Final = "mxaccess-worker"
 WORKER_PROTOCOL_VERSION: Final = 1
@@ -72,17 +77,23 @@ def _check_size(size: int) -> None:
 class GatewayService(MxAccessGatewayBase):
     """Sessions, commands, events and alarms."""
 
-    def __init__(self, calls: Calls, sessions: Sessions, alarms: Alarms) -> None:
+    def __init__(
+        self, calls: Calls, sessions: Sessions, alarms: Alarms, observer: Observer
+    ) -> None:
         self._calls = calls
         self._sessions = sessions
         self._alarms = alarms
+        self._observer = observer
         self._commands = Commands(alarms)
 
     async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
-        key_id = self._calls.enter(stream)
-        request = await received(stream)
-        session = self._sessions.open(key_id, request.command_timeout)
-        await stream.send_message(
+        caller, request = await self._calls.begin(stream, Rpc.OPEN_SESSION)
+        session = await self._sessions.open(
+            caller, request.client_session_name, request.command_timeout
+        )
+        await self._calls.send(
+            stream,
+            Rpc.OPEN_SESSION,
             OpenSessionReply(
                 session_id=session.id,
                 backend_name=BACKEND,
@@ -92,89 +103,102 @@ class GatewayService(MxAccessGatewayBase):
                 default_command_timeout=Duration.from_timedelta(session.command_timeout),
                 protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
                 gateway_protocol_version=GATEWAY_PROTOCOL_VERSION,
-            )
+            ),
         )
 
     async def close_session(self, stream: Stream[CloseSessionRequest, CloseSessionReply]) -> None:
-        key_id = self._calls.enter(stream)
-        request = await received(stream)
-        session = self._sessions.find(request.session_id, key_id)
-        self._sessions.close(session)
-        await stream.send_message(
+        caller, request = await self._calls.begin(stream, Rpc.CLOSE_SESSION)
+        await self._sessions.close(request.session_id, caller.key_id)
+        await self._calls.send(
+            stream,
+            Rpc.CLOSE_SESSION,
             CloseSessionReply(
-                session_id=session.id,
-                final_state=session.state,
+                session_id=request.session_id,
+                final_state=SessionState.CLOSED,
                 protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
-            )
+            ),
         )
 
     async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
-        key_id = self._calls.enter(stream)
-        request = await received(stream)
+        caller, request = await self._calls.begin(stream, Rpc.INVOKE)
         spec, payload = read_command(request.command)
-        session = self._sessions.ready(request.session_id, key_id)
+        session = self._sessions.ready(request.session_id, caller.key_id)
+        session.renew()
         correlation_id = request.client_correlation_id
-        pending = session.submit(
-            partial(self._commands.answer, session, spec, payload, correlation_id)
-        )
+
+        async def answer() -> MxCommandReply:
+            reply = await self._commands.answer(session, spec, payload, correlation_id)
+            # Here and not on sending: events that the command caused do not overtake its reply.
+            await self._calls.conditions.due(Rpc.INVOKE.path)
+            return reply
+
+        pending = session.submit(answer)
         try:
-            try:
-                reply = await pending.answer(session.command_timeout.total_seconds())
-            except TimeoutError:
-                reply = _timed_out(session, spec, correlation_id)
-            await stream.send_message(reply or _gone(session, spec, correlation_id))
+            await stream.send_message(await self._answer(session, spec, correlation_id, pending))
             # Before the events that the command caused, so that no client sees those first.
             await stream.send_trailing_metadata()
         finally:
             pending.sent.set()
 
+    async def _answer(
+        self, session: Session, spec: Spec, correlation_id: str, pending: Pending
+    ) -> MxCommandReply:
+        clock, began = session.clock, session.clock.time()
+        try:
+            async with clock.timeout(session.command_timeout.total_seconds()):
+                reply = await pending.answer() or _gone(session, spec, correlation_id)
+        except TimeoutError:
+            reply = _timed_out(session, spec, correlation_id)
+        assert reply.protocol_status is not None
+        code, seconds = reply.protocol_status.code, clock.time() - began
+        self._observer.command_answered(session.id, spec.name, code, seconds)
+        return reply
+
     async def stream_events(self, stream: Stream[StreamEventsRequest, MxEvent]) -> None:
-        key_id = self._calls.enter(stream)
-        request = await received(stream)
-        session = self._sessions.ready(request.session_id, key_id)
-        with session.events.subscribe(request.after_worker_sequence) as subscriber:
+        caller, request = await self._calls.begin(stream, Rpc.STREAM_EVENTS)
+        session = self._sessions.ready(request.session_id, caller.key_id)
+        with session.stream(request.after_worker_sequence) as subscriber:
             await stream.send_initial_metadata()  # tells the client that it is attached
             while (event := await subscriber.next()) is not None:
-                await stream.send_message(event)
+                await self._calls.send(stream, Rpc.STREAM_EVENTS, event)
 
     async def acknowledge_alarm(
         self, stream: Stream[AcknowledgeAlarmRequest, AcknowledgeAlarmReply]
     ) -> None:
-        self._calls.enter(stream)
-        request = await received(stream)
+        caller, request = await self._calls.begin(stream, Rpc.ACKNOWLEDGE_ALARM)
         reference = request.alarm_full_reference
         if not reference:
             raise GRPCError(Status.INVALID_ARGUMENT, "the request has no alarm_full_reference")
-        alarm = self._alarms.by_reference(reference)
-        if alarm is None:
+        found = self._alarms.by_reference(reference)
+        comment, operator = request.comment, request.operator_user
+        if not self._alarms.acknowledge(found, caller.access, comment, operator):
             raise GRPCError(
                 Status.NOT_FOUND,
                 f"there is no alarm {reference!r}; references are provider!group.name, as the feed "
                 "of alarms gives them",
             )
-        alarm.acknowledge(request.comment, request.operator_user)
-        await stream.send_message(
+        await self._calls.send(
+            stream,
+            Rpc.ACKNOWLEDGE_ALARM,
             AcknowledgeAlarmReply(
                 correlation_id=request.client_correlation_id,
                 protocol_status=ProtocolStatus(code=ProtocolStatusCode.OK),
                 hresult=0,
-            )
+            ),
         )
 
     async def stream_alarms(self, stream: Stream[StreamAlarmsRequest, AlarmFeedMessage]) -> None:
-        self._calls.enter(stream)
-        request = await received(stream)
-        with self._alarms.follow(request.alarm_filter_prefix) as feed:
+        caller, request = await self._calls.begin(stream, Rpc.STREAM_ALARMS)
+        with self._alarms.follow(request.alarm_filter_prefix, caller.access) as feed:
             while True:
-                await stream.send_message(await feed.next())
+                await self._calls.send(stream, Rpc.STREAM_ALARMS, await feed.next())
 
     async def query_active_alarms(
         self, stream: Stream[QueryActiveAlarmsRequest, ActiveAlarmSnapshot]
     ) -> None:
-        self._calls.enter(stream)
-        request = await received(stream)
-        for alarm in list(self._alarms.active(request.alarm_filter_prefix)):
-            await stream.send_message(alarm)
+        caller, request = await self._calls.begin(stream, Rpc.QUERY_ACTIVE_ALARMS)
+        for alarm in self._alarms.active(request.alarm_filter_prefix, caller.access):
+            await self._calls.send(stream, Rpc.QUERY_ACTIVE_ALARMS, alarm)
 
 
 def _timed_out(session: Session, spec: Spec, correlation_id: str) -> MxCommandReply:

@@ -14,7 +14,7 @@ from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[SimulatedGateway]:
-    async with SimulatedGateway(change_interval=0.05) as running:
+    async with SimulatedGateway(change_interval=0.05, plant=False) as running:
         yield running
 
 

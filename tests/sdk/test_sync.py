@@ -40,7 +40,7 @@ CHANGING = "TestMachine_001.TestChangingInt"
 def gateway() -> Iterator[SimulatedGateway]:
     before = set(threading.enumerate())
     thread = LoopThread("simulator")
-    running = SimulatedGateway(change_interval=0.05)
+    running = SimulatedGateway(change_interval=0.05, plant=False)
     thread.run("start", running.start)
     yield running
     thread.run("close", running.close)
