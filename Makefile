@@ -54,8 +54,10 @@ types: $(READY) ## Check types with mypy and pyright, both strict.
 watch: $(READY) ## Generate on every save.
 	$(PY) -m codegen watch --proto-dir $(PROTO_DIR) --out $(OUT)
 
-bench: $(READY) ## Measure the codec next to its peers.
+bench: $(READY) ## Measure the codec next to its peers, and the simulator under load (8 minutes).
 	$(PY) bench/codec.py
+	$(PY) bench/galaxy.py
+	$(PY) bench/simulator.py
 
 build: $(READY) ## Build the wheel into dist/.
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
