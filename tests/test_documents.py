@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
+import click
 import pytest
 
 from zb_mom_ww_mxgateway_cli.__main__ import cli
@@ -54,7 +55,12 @@ def test_the_commands_of_the_documents_exist_with_their_options(name: str, text:
         words = shlex.split(line, comments=True)
         if words[:1] != ["mxgw-py"]:
             continue
-        command = cli.commands[words[1]]
+        command: click.Command = cli
+        for word in words[1:]:
+            if not isinstance(command, click.Group) or word not in command.commands:
+                break
+            command = command.commands[word]
+        assert command is not cli, line
         known = {option for param in command.params for option in param.opts}
         assert {word for word in words[2:] if word.startswith("--")} <= known, line
 
