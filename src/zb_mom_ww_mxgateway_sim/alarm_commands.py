@@ -24,7 +24,7 @@ from .alarm_feed import News, Selection
 from .alarms import Alarms
 from .events import alarm_news
 from .galaxy.store import Condition
-from .sessions import Session
+from .session import Session
 from .statuses import NotSimulated, invalid_argument
 
 

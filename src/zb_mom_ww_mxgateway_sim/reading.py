@@ -10,7 +10,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import BulkReadResult
 from .auth.access import AccessDenied
 from .galaxy.live import BREATH, Reading
 from .items import Item, Registration
-from .sessions import Session
+from .session import Session
 from .statuses import MxAccessFailure
 
 #: Where a command names no timeout (D).

@@ -16,7 +16,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 from zb_mom_ww_mxgateway_wire.command import CommandSpec
 from zb_mom_ww_mxgateway_wire.message import Message
 
-from .sessions import Session
+from .session import Session
 from .values import check_sparse
 from .writing import written_values
 

@@ -124,6 +124,7 @@ class GatewayService(MxAccessGatewayBase):
         spec, payload = read_command(request.command)
         session = self._sessions.ready(request.session_id, caller.key_id)
         session.renew()
+        session.access = caller.access  # the key may have been narrowed since it opened the session
         correlation_id = request.client_correlation_id
 
         async def answer() -> MxCommandReply:

@@ -81,7 +81,8 @@ class Session:
     the events that a command causes follow its reply.
 
     Args:
-        caller: Who opened it. D: what the key may read and write then counts until the end.
+        caller: Who opened it. D: each command goes by what its key may read and write at that
+            time; advices that run go on.
         galaxy: What its items lead to; its clock is that of the session.
         limits: Those of the gateway.
         observer: Is told what becomes of the session.
@@ -265,7 +266,7 @@ class Session:
         """Whether nobody has used the session for too long. D: while its grace runs, that counts;
         a session that never had a stream has its lease alone.
         """
-        if self.events.streams or self._grace is not None:
+        if not self.was_ready or self.events.streams or self._grace is not None:
             return False
         return self.clock.time() - self._renewed >= self._limits.lease
 
@@ -281,7 +282,10 @@ class Session:
     ) -> Item:
         """A new item, if its key may read it."""
         item = self.handles.make(definition, context, buffered=buffered)
-        self.access.require_read(self.galaxy, item.point.reference)
+        # What was asked for, where there is no context to it: a refusal that shows the reference
+        # with [] would tell that there is such an array.
+        asked = item.point.reference if context.strip() else definition
+        self.access.require_read(self.galaxy, asked)
         return registration.keep(item)
 
     def advise(self, registration: Registration, item: Item) -> None:
@@ -360,10 +364,8 @@ class Session:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        current = asyncio.current_task()
         for task in self.tasks:
-            if task is not current:
-                task.cancel()
+            task.cancel()
         self._letting_go = asyncio.create_task(self._let_go())
 
     async def _let_go(self) -> None:

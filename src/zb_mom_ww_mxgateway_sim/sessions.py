@@ -18,7 +18,7 @@ from .clock import Timer
 from .galaxy.live import Galaxy
 from .limits import Limits
 from .operations.observer import Closing, Observer
-from .session import Session as Session
+from .session import Session
 
 
 class Sessions:

@@ -29,7 +29,7 @@ from zb_mom_ww_mxgateway_wire.message import Message
 from .events import write_complete
 from .galaxy.live import Point
 from .items import Registration
-from .sessions import Session
+from .session import Session
 from .statuses import (
     INVALID_REFERENCE,
     OK,

@@ -26,7 +26,7 @@ from zb_mom_ww_mxgateway import (
     WriteComplete,
 )
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
-from zb_mom_ww_mxgateway_sim.sessions import Session as SimulatedSession
+from zb_mom_ww_mxgateway_sim.session import Session as SimulatedSession
 
 CODE = "TestMachine_001.MachineCode"
 CHANGING = "TestMachine_001.TestChangingInt"

@@ -79,7 +79,8 @@ async def test_a_timeout_ends_what_takes_too_long(clock: Clock, delay: float) ->
             await asyncio.Event().wait()
 
     waiting = asyncio.create_task(wait())
-    await passing(clock, SOON)
+    if delay > 0:
+        await passing(clock, delay)
     with pytest.raises(TimeoutError):
         await waiting
 
@@ -136,13 +137,13 @@ class Asked(NamedTuple):
     is_canceled: bool
 
 
-@given(st.lists(st.builds(Asked, st.integers(0, 9), st.integers(-2, 20), st.booleans())))
+@given(st.lists(st.builds(Asked, st.integers(0, 3), st.integers(-2, 6), st.booleans()), min_size=8))
 def test_a_manual_clock_calls_in_order_each_at_its_time(asked: list[Asked]) -> None:
     called: list[tuple[float, int]] = []
 
     async def run() -> None:
         clock = ManualClock()
-        for second in range(10):
+        for second in range(4):
             for number, (at, delay, is_canceled) in enumerate(asked):
                 if at == second:
                     timer = clock.call_later(

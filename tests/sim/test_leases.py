@@ -143,6 +143,20 @@ async def test_with_several_subscribers_the_grace_begins_with_the_last_that_drop
     assert await timed.states() == {}
 
 
+async def test_the_lease_counts_from_when_the_session_is_ready(site):
+    clock = ManualClock()
+    limits = Limits(worker_start_time=8, lease=2, sweep=1)
+    gateway = await site.gateway(clock=clock, plant=False, limits=limits)
+    opening = asyncio.create_task(site.client(gateway).open())
+    while not gateway._sessions.by_state():
+        await asyncio.sleep(0.001)
+    await clock.advance(9)
+    await opening
+    assert dict(gateway._sessions.by_state()) == {SessionState.READY: 1}
+    await clock.advance(1)
+    assert gateway._sessions.by_state() == {}
+
+
 async def test_a_faulted_session_is_collected_by_its_lease_too(timed):
     await timed.clock.advance(1_000)
     timed.gateway._sessions._open[timed.session.id].fault("a test")

@@ -224,6 +224,18 @@ async def test_a_command_that_takes_too_long_answers_timeout_and_runs_to_its_end
     assert await session.do("get_session_state") == SessionState.READY
 
 
+async def test_each_answer_is_counted_by_its_command_and_status(site):
+    gateway = await site.gateway()
+    session = await site.client(gateway).open()
+    await session.do("ping")
+    await session.do("ping")
+    await session.invoke("unregister", server_handle=9)
+    assert gateway._observer.metrics.commands.read() == {
+        ("ping", "OK"): 2,
+        ("unregister", "MXACCESS_FAILURE"): 1,
+    }
+
+
 async def test_a_deadline_ends_only_the_waiting(site, refused):
     session = await site.session(first_value_delay=0.2)
     server = await session.do("register")
