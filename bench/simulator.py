@@ -1,7 +1,8 @@
 """The simulator under load: many sessions with many advised items, for a while.
 
 Prints what it served, the memory it took, and how long a Ping took meanwhile. The simulator is a
-process of its own, and so are its clients; what each of them takes of a core is printed too.
+process of its own, and so are its clients; what each of them takes of a core is printed too. It
+reads /proc, so it needs Linux.
 """
 
 from __future__ import annotations

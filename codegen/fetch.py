@@ -124,7 +124,7 @@ def _context(ca_file: str | None) -> ssl.SSLContext:
 
 def _address(endpoint: str) -> tuple[str, int]:
     host, _, port = endpoint.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise CodegenError(f"{endpoint!r} is no endpoint", hint="host:port, or [v6]:port")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

@@ -133,6 +133,8 @@ class _Connection(Connection):
     def create_stream(
         self, *, stream_id: int | None = None, wrapper: Wrapper | None = None
     ) -> Http2Stream:
+        if self.is_closing():  # lost since it was made; grpclib would stumble over that
+            raise self.lost or StreamTerminatedError("Connection lost")
         return _Stream(
             self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper
         )

@@ -47,6 +47,11 @@ _OPTIONS: Final = (
     click.option("--plaintext", is_flag=True, help="Talk without TLS."),
     click.option("--tls", is_flag=True, help="Talk with TLS (the default)."),
     click.option("--ca-file", type=click.Path(), help="PEM file of authorities to trust."),
+    click.option(
+        "--certificate-sha256",
+        metavar="HEX",
+        help="Fingerprint of the one certificate to trust, such as a self-signed one.",
+    ),
     click.option("--server-name-override", help="Name that the certificate carries."),
     click.option(
         "--timeout",
@@ -111,6 +116,7 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
         plaintext: bool,
         tls: bool,
         ca_file: str | None,
+        certificate_sha256: str | None,
         server_name_override: str | None,
         timeout: float | None,
         as_json: bool,
@@ -122,6 +128,7 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
             "api_key": api_key_from(api_key, api_key_env, default=API_KEY_VARIABLE),
             "plaintext": plaintext,
             "ca_file": ca_file,
+            "certificate_sha256": certificate_sha256,
             "server_name_override": server_name_override,
         }
         if timeout is not None:

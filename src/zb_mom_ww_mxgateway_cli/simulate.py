@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
+from zb_mom_ww_mxgateway import MxGatewayUnimplementedError
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Int32Value
 
 from .connection import Connection, api_key_from, connected, json_option, run_async
@@ -101,7 +103,18 @@ def simulate(context: click.Context, /, **options: Any) -> int:
     Prints its endpoint and API key when it is ready.
     """
     # The group is the command too; a subcommand of it runs in its place.
-    return OK if context.invoked_subcommand else _simulate(**options)
+    if context.invoked_subcommand is None:
+        return _simulate(**options)
+    _refuse_options(context, context.invoked_subcommand)
+    return OK
+
+
+def _refuse_options(context: click.Context, subcommand: str) -> None:
+    """What stands before a subcommand is of the simulator that does not run; not to be ignored."""
+    for parameter in context.command.params:
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+            option = parameter.opts[0]
+            raise click.UsageError(f"{option} goes with 'simulate' alone, not with {subcommand!r}")
 
 
 def _simulate(
@@ -140,21 +153,27 @@ def _simulate(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
     # A key from the environment is kept out of the output, and one that nobody was to have.
     own_keys = settings["no_auth"] or (settings["keys_file"] and api_key is None)
     shows_key = api_key_env is None and not own_keys
     level = logging.getLevelNamesMapping()[log_level.upper()]
     with logging_to(sys.stderr, form=log_format, level=level):
         try:
-            return run_async(_serve(gateway, shows_key, as_json))
+            return run_async(_serve(gateway, shows_key, as_json, log_format))
         except OSError as error:
+            ports = [port] if metrics_port is None else [port, metrics_port]
+            where = " and ".join(f"{host}:{number}" for number in ports)
             raise click.ClickException(
-                f"cannot listen on {host}:{port}: {error.strerror}; choose another address with "
+                f"cannot listen on {where}: {error.strerror}; choose another address with "
                 "--host, --port and --metrics-port"
             ) from error
 
 
-async def _serve(gateway: SimulatedGateway, shows_key: bool, as_json: bool) -> int:
+async def _serve(
+    gateway: SimulatedGateway, shows_key: bool, as_json: bool, log_format: Literal["text", "json"]
+) -> int:
     async with gateway:
         ready = {
             "apiKey": gateway.api_key if shows_key else None,
@@ -166,7 +185,8 @@ async def _serve(gateway: SimulatedGateway, shows_key: bool, as_json: bool) -> i
         with suppress(asyncio.CancelledError):  # Ctrl-C and SIGTERM are how it ends
             while True:  # noqa: ASYNC110 - Windows runs signal handlers when the loop wakes up
                 await asyncio.sleep(0.5)
-        progress("stopping")
+        if log_format == "text":  # else each line there is JSON
+            progress("stopping")
     return OK
 
 
@@ -184,12 +204,16 @@ async def redeploy(connection: Connection, machines: int | None) -> int:
     from zb_mom_ww_mxgateway_sim.control import REDEPLOY
 
     async with connection.channel() as channel:
-        event = await channel.unary_unary(
-            REDEPLOY,
-            Int32Value(value=-1 if machines is None else machines),
-            timeout=connection.timeout,
-            metadata=None,
-        )
+        try:
+            event = await channel.unary_unary(
+                REDEPLOY,
+                Int32Value(value=-1 if machines is None else machines),
+                timeout=connection.timeout,
+                metadata=None,
+            )
+        except MxGatewayUnimplementedError as error:
+            error.add_note("only a simulator deploys when it is told to")
+            raise
     show(event, as_json=connection.as_json)
     return OK
 

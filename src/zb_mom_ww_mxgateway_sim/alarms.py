@@ -6,7 +6,6 @@ most alarms of a large galaxy never do.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +24,7 @@ from .alarm_script import Limit, Script
 from .alarm_state import Alarm, alarm_at, reference_of
 from .auth.access import Access
 from .galaxy.definition import AlarmStep, GalaxyDefinition
-from .galaxy.live import BREATH, Attribute, Galaxy
+from .galaxy.live import Attribute, Galaxy, breathe
 from .galaxy.store import Condition
 from .operations.log import log_event
 
@@ -89,6 +88,9 @@ class Alarms:
         for key, alarm in list(self._living.items()):
             if not alarm.deployed(definition.name):
                 del self._living[key]
+        for attribute in self._galaxy.written:  # perhaps before it was a condition
+            if alarm_at(attribute) is not None:
+                self._live(attribute).changed()
         if self._is_running:
             self._drive()
             if (definition.alarm_script, definition.script_period) != (
@@ -189,14 +191,14 @@ class Alarms:
         """The alarm with that GUID. Those that ever moved are found soon; all others are looked
         through, with pauses for whoever else has something to do.
         """
-        for alarm in self._living.values():
+        for number, alarm in enumerate(list(self._living.values()), 1):
             if guid_of(alarm.reference) == guid:
                 return self._named(alarm.name)
+            await breathe(number)
         for number, found in enumerate(self._galaxy.store.alarms(), 1):
             if guid_of(reference_of(self._definition.name, found)) == guid:
                 return found
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
+            await breathe(number)
         return None
 
     def acknowledge(

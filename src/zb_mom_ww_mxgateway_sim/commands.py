@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -68,11 +67,11 @@ from zb_mom_ww_mxgateway_wire.message import Message
 
 from .alarm_commands import AlarmCommands
 from .auth.access import AccessDenied
-from .galaxy.live import BREATH
+from .galaxy.live import breathe
 from .items import Item, Registration
 from .reading import read_bulk
 from .requests import Spec, reply_to
-from .sessions import Session
+from .session import Session
 from .statuses import OK, MxAccessFailure, NotSimulated, invalid_argument
 from .writing import Write, accept, write_of
 
@@ -131,7 +130,7 @@ class Commands(AlarmCommands):
         return RegisterReply(server_handle=context.handles.register().handle)
 
     async def unregister(self, context: Session, command: UnregisterCommand) -> None:
-        context.handles.unregister(context.handles.registration(command.server_handle))
+        await context.handles.unregister(context.handles.registration(command.server_handle))
 
     async def add_item(self, context: Session, command: AddItemCommand) -> AddItemReply:
         registration = context.handles.registration(command.server_handle)
@@ -321,8 +320,7 @@ async def _each_tag(
         except (AccessDenied, MxAccessFailure) as failure:
             result.error_message = failure.text
         results.append(result)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
+        await breathe(number)
     return BulkSubscribeReply(results=results)
 
 
@@ -340,8 +338,7 @@ async def _each_item(
         except (AccessDenied, MxAccessFailure) as failure:
             result.error_message = failure.text
         results.append(result)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
+        await breathe(number)
     return BulkSubscribeReply(results=results)
 
 
@@ -372,8 +369,7 @@ async def _write_all(
         except AccessDenied as denied:
             result.error_message = denied.text
         results.append(result)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
+        await breathe(number)
     return BulkWriteReply(results=results)
 
 

@@ -35,11 +35,13 @@ class ControlService:
         self._deploy = deploy
 
     async def redeploy(self, stream: Stream[Int32Value, DeployEvent]) -> None:
-        """Deploy and tell what is deployed; FAILED_PRECONDITION for a galaxy file that is wrong."""
+        """Deploy and tell what is deployed; FAILED_PRECONDITION for a galaxy file that is wrong, or
+        gone.
+        """
         _, request = await self._calls.begin(stream, REDEPLOY)
         try:
             event = await self._deploy(request.value if request.value >= 0 else None)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise GRPCError(Status.FAILED_PRECONDITION, str(error)) from None
         await self._calls.send(stream, REDEPLOY, event)
 

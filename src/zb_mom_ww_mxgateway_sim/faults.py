@@ -54,7 +54,10 @@ class GoAway(Strike):
 
 @dataclass(frozen=True, slots=True)
 class RefuseConnections(LastingFault):
-    """New connections are reset at once, before TLS or HTTP/2 has said a word; open ones stay."""
+    """New connections are reset at once, before HTTP/2 has said a word; open ones stay.
+
+    With TLS, that is after the handshake.
+    """
 
     def during(self, gateway: Faults) -> AbstractContextManager[None]:
         """Refuse them."""

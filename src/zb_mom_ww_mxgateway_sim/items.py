@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from .advices import Advice
-from .galaxy.live import Galaxy, Point
+from .galaxy.live import Galaxy, Point, breathe
 from .statuses import invalid_argument, not_authenticated
 
 #: Buffered data is sent at multiples of this, in milliseconds; D: and at least so far apart.
@@ -139,9 +139,10 @@ class Handles:
             item.advice.stop()
             item.advice = None
 
-    def unregister(self, registration: Registration) -> None:
-        """Un-advise, remove, unregister."""
-        for item in list(registration.items.values()):
+    async def unregister(self, registration: Registration) -> None:
+        """Un-advise, remove, unregister; others have their turn meanwhile."""
+        for number, item in enumerate(list(registration.items.values()), 1):
             self.remove(registration, item)
+            await breathe(number)
         registration.users.clear()
         self._registrations.pop(registration.handle, None)

@@ -30,6 +30,7 @@ from grpclib.protocol import (
     Stream as Http2Stream,
 )
 from grpclib.server import Handler, Server, Stream, request_handler
+from grpclib.utils import Wrapper
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -254,6 +255,14 @@ class Connection(H2Protocol):
 class _Link(Http2Connection):
     """grpclib's side of h2, which can refuse a request and go away without closing."""
 
+    @override
+    def create_stream(
+        self, *, stream_id: int | None = None, wrapper: Wrapper | None = None
+    ) -> Http2Stream:
+        return _Stream(
+            self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper
+        )
+
     def refuse(self, stream_id: int) -> None:
         """Turn a request away that nobody has looked at."""
         self._connection.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)
@@ -263,6 +272,16 @@ class _Link(Http2Connection):
         """Send GOAWAY. h2 would take the connection for closed, and end the calls that run."""
         self.flush()
         self._transport.write(_GOAWAY + struct.pack(">III", 0, last_stream_id, code))
+
+
+class _Stream(Http2Stream):
+    """grpclib's stream, which does not go on writing to a client that is gone."""
+
+    @override
+    async def send_data(self, data: bytes, end_stream: bool = False) -> None:
+        if self._transport.is_closing():
+            await asyncio.sleep(0)  # in which the loss of the connection ends the call
+        await super().send_data(data, end_stream=end_stream)
 
 
 class _Processor(EventsProcessor):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import BulkReadResult
 
 from .auth.access import AccessDenied
-from .galaxy.live import BREATH, Reading
+from .galaxy.live import Point, Reading, breathe
 from .items import Item, Registration
 from .session import Session
 from .statuses import MxAccessFailure
 
 #: Where a command names no timeout (D).
 DEFAULT_TIMEOUT_MS: Final = 5_000
+#: How many items are looked at before other tasks have their turn; that is quickly done.
+_ITEMS_AT_ONCE: Final = 10_000
 
 
 async def read_bulk(
@@ -27,13 +28,12 @@ async def read_bulk(
     """
     galaxy, timeout = session.galaxy, (timeout_ms or DEFAULT_TIMEOUT_MS) / 1000
     deadline = galaxy.clock.time() + timeout
-    advised = {
-        item.point.reference: (owner, item)
-        for owner in session.handles
-        for item in owner.items.values()
-        if item.advice
-    }
-    cached = [advised.get(galaxy.resolve(tag).reference) for tag in tags]
+    points: list[Point] = []  # kept, so that no attribute is looked up a second time
+    for number, tag in enumerate(tags, 1):
+        points.append(galaxy.resolve(tag))
+        await breathe(number)
+    advised = await _advised(session, {point.reference for point in points})
+    cached = [advised.get(point.reference) for point in points]
     # The delay that counts is that of now, whatever a fault does to it meanwhile.
     delay = galaxy.first_value_delay
     snapshots = [tag for tag, found in zip(tags, cached, strict=True) if found is None]
@@ -53,9 +53,19 @@ async def read_bulk(
         except TimeoutError:
             result.error_message = "no data change came in time; allow a longer timeout_ms"
         results.append(result)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
+        await breathe(number)
     return results
+
+
+async def _advised(session: Session, references: set[str]) -> dict[str, tuple[Registration, Item]]:
+    """The advised items of the session that lead to one of ``references``, in any registration."""
+    found: dict[str, tuple[Registration, Item]] = {}
+    for owner in session.handles:
+        for number, item in enumerate(owner.items.values(), 1):
+            if item.advice is not None and item.point.reference in references:
+                found[item.point.reference] = owner, item
+            await breathe(number, _ITEMS_AT_ONCE)
+    return found
 
 
 def _read_anew(session: Session, result: BulkReadResult, *, in_time: bool) -> None:

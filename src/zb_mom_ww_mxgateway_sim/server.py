@@ -90,7 +90,7 @@ class SimulatedGateway:
 
     Raises:
         ValueError: An argument is out of range, or a file or key is not what it should be.
-        OSError: Entering cannot listen there.
+        OSError: A file of galaxy or scenario cannot be read, or entering cannot listen there.
     """
 
     def __init__(
@@ -116,9 +116,9 @@ class SimulatedGateway:
         scenario: str | Path | Sequence[Step] | None = None,
         operations_port: int | None = None,
     ) -> None:
-        if first_value_delay < 0:
+        if not first_value_delay >= 0:  # nor NaN
             raise ValueError(f"first_value_delay must not be negative, but is {first_value_delay}")
-        if change_interval <= 0:
+        if not change_interval > 0:
             raise ValueError(f"change_interval must be positive, but is {change_interval}")
         self._host = host
         self._port = port
@@ -286,7 +286,7 @@ class SimulatedGateway:
         """Deploy the galaxy anew: page tokens become void, and whoever watches deploys is told.
 
         Items of objects that are gone have a configuration error from then on, and their alarms
-        are cleared. What stays keeps its values.
+        are cleared. What stays keeps what was written to it.
 
         Args:
             machines: How many machines there are from now on; None leaves them.
@@ -299,6 +299,7 @@ class SimulatedGateway:
         Raises:
             ValueError: ``machines`` is negative, or the file is not what it should be; nothing
                 changes then.
+            OSError: The file cannot be read; nothing changes then.
         """
         if galaxy is None and self._file is not None:
             galaxy = await asyncio.to_thread(self._loaded, plant=True)
@@ -371,7 +372,12 @@ class SimulatedGateway:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._scenario.stop()
+        try:
+            await self._scenario.stop()
+        finally:  # what stopped the scenario is raised when all is closed
+            await self._shut()
+
+    async def _shut(self) -> None:
         if self._signals is not None:
             self._signals.cancel()
             await asyncio.wait([self._signals])
@@ -407,8 +413,12 @@ def _discovery(services: list[Servable]) -> Discovery | None:
     """Reflection and health, where the extra ``sim`` is installed."""
     try:
         from .discovery import Discovery
-    except (ModuleNotFoundError, TypeError) as error:
-        # A TypeError comes from google.protobuf, when the program has another copy of their files.
+    except ImportError as error:
+        advice = 'install "zb-mom-ww-mxgateway[sim]" to have them'
+        _log.info("no reflection and no health: %s; %s", error, advice)
+        return None
+    except TypeError as error:
+        # From google.protobuf, when the program has another copy of their files.
         _log.info("no reflection and no health: %s", error)
         return None
     return Discovery(services)

@@ -23,7 +23,7 @@ from .alarm_feed import Subscription
 from .auth.keys import Caller
 from .clock import Timer
 from .event_log import EventLog, Subscriber
-from .galaxy.live import BREATH, Galaxy
+from .galaxy.live import Galaxy, breathe
 from .items import Handles, Item, Registration
 from .limits import Limits
 from .operations.observer import Closing, Faulting, Observer
@@ -289,7 +289,10 @@ class Session:
         return registration.keep(item)
 
     def advise(self, registration: Registration, item: Item) -> None:
-        """Start the data changes of an item. Advising twice is one advice, plain or supervisory."""
+        """Start the data changes of an item, if the key may still read it. Advising twice is one
+        advice, plain or supervisory.
+        """
+        self.access.require_read(self.galaxy, item.point.reference)
         if item.advice is None:
             item.advice = self._advice(registration, item)
             item.advice.start(self.cause)
@@ -376,14 +379,9 @@ class Session:
         items = [(owner, item) for owner in registrations for item in owner.items.values()]
         for number, (_, item) in enumerate(items, 1):
             self.handles.un_advise(item)
-            await _breathe(number)
+            await breathe(number)
         for number, (owner, item) in enumerate(items, 1):
             self.handles.remove(owner, item)
-            await _breathe(number)
+            await breathe(number)
         for registration in registrations:
-            self.handles.unregister(registration)
-
-
-async def _breathe(number: int) -> None:
-    if number % BREATH == 0:
-        await asyncio.sleep(0)
+            await self.handles.unregister(registration)

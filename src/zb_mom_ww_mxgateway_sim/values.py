@@ -161,8 +161,19 @@ def _number(value: int | float, data_type: MxDataType) -> int | float | None:
             (made,) = struct.unpack("<f", struct.pack("<f", made))
     except OverflowError:
         return None
+    if data_type is MxDataType.ELAPSED_TIME and not _is_span(made):
+        return None
     kept = made == value or (data_type is MxDataType.FLOAT and isinstance(value, float))
     return made if kept and math.isfinite(made) else None
+
+
+def _is_span(seconds: float) -> bool:
+    """D: time spans end where those of clients do, at 2.7 million years."""
+    try:
+        timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return False
+    return True
 
 
 def _is_in_calendar(time: Timestamp) -> bool:

@@ -27,6 +27,7 @@ from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.contract_diff import changes
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
 from zb_mom_ww_mxgateway_sim.discovery import DiscoveryCodec
+from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
 PLANT = """\
 syntax = "proto3";
@@ -213,6 +214,17 @@ def test_one_change_of_any_field_of_the_contract_is_one_line(
 
 
 # --- against gateways ------------------------------------------------------------------------
+
+
+@pytest.mark.mxgw_gateway(self_signed=True, machines=1, plant=False)
+def test_the_fingerprint_that_the_simulator_prints_is_enough_to_reach_it(
+    mxgw_gateway: RunningGateway, mxgw: Run
+) -> None:
+    diff = ["contract", "diff", "--endpoint", mxgw_gateway.endpoint]
+    fingerprint = mxgw_gateway.gateway.certificate_sha256
+    assert fingerprint is not None
+    assert mxgw(*diff, "--certificate-sha256", fingerprint, plaintext=False).code == 0
+    assert mxgw(*diff, "--certificate-sha256", "0" * 64, plaintext=False).code == 3
 
 
 @contextmanager

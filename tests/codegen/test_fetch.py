@@ -144,6 +144,7 @@ async def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["--endpoint", "localhost"], "'localhost' is no endpoint"),
         (["--endpoint", ":5000"], "is no endpoint"),
+        (["--endpoint", "https://gateway:5001"], "is no endpoint"),
         (["--endpoint", "localhost:70000"], "is no endpoint"),
         (["--endpoint", "[::1]:1", "--plaintext"], "fetching the contract of [::1]:1"),
         (["--endpoint", "h:1", "--plaintext", "--ca-file", "ca.pem"], "exclude each other"),

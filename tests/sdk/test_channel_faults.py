@@ -10,11 +10,13 @@ from importlib.metadata import version
 
 import pytest
 from grpclib.const import Status
+from grpclib.exceptions import StreamTerminatedError
 
 from tests.sdk import faulty
 from tests.sdk.calling import connected, events_of, open_session
 from tests.sdk.seen import KEY, secrets_seen_in
 from zb_mom_ww_mxgateway import (
+    ClientOptions,
     GatewayClient,
     MxEvent,
     MxGatewayArgumentError,
@@ -26,7 +28,9 @@ from zb_mom_ww_mxgateway import (
     MxGatewayUnavailableError,
     OpenSessionRequest,
 )
+from zb_mom_ww_mxgateway.channel import GatewayChannel
 from zb_mom_ww_mxgateway.errors import MxGatewayResourceExhaustedError
+from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
 FAULTS = [
     (faulty.empty_reply, MxGatewayMalformedReplyError, "without a reply"),
@@ -237,3 +241,16 @@ def test_a_grpclib_without_what_is_replaced_of_it_is_refused_and_never_used_with
     assert ended.returncode != 0
     assert f"ImportError: grpclib {version('grpclib')} has no" in ended.stderr
     assert method.partition(".")[2] in ended.stderr
+
+
+async def test_a_connection_that_is_lost_before_its_first_call_is_lost_and_no_attribute_error() -> (
+    None
+):
+    async with SimulatedGateway(api_key=KEY) as gateway:
+        options = ClientOptions(endpoint=gateway.endpoint, api_key=KEY, plaintext=True)
+        channel = await GatewayChannel.connect(options)
+        connection = (await channel._channel.__connect__()).processor.connection
+        connection.close()  # as the loop does for one that is lost
+        with pytest.raises(StreamTerminatedError):
+            connection.create_stream()
+        await channel.close()

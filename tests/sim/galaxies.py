@@ -130,6 +130,7 @@ _DRIVEN = AttributeDefinition(
 _MOVED = AttributeDefinition(
     name="M", data_type=BOOLEAN, value=False, alarm=AlarmDefinition(), signal=Changing()
 )
+_TRUE = AttributeDefinition(name="T", data_type=BOOLEAN, value=True, alarm=AlarmDefinition())
 _HISTORY = AttributeDefinition(name="H", data_type=INTEGER, value=0, is_historized=True)
 _PLAIN = AttributeDefinition(name="P.q", data_type=STRING, value="")
 #: What kinds of objects have.
@@ -138,7 +139,7 @@ SETS = [
     AttributeSet([_PLAIN]),
     AttributeSet([_HISTORY, _PLAIN]),
     AttributeSet([_PLAIN, _ALARM]),
-    AttributeSet([_HISTORY, _ALARM, _DRIVEN, _MOVED]),
+    AttributeSet([_HISTORY, _ALARM, _DRIVEN, _MOVED, _TRUE]),
 ]
 
 

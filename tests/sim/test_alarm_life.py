@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 
 from tests.sim.plant import ALARM, RAISE, REFERENCE, Works
 from zb_mom_ww_mxgateway_sim.alarms import guid_of
+from zb_mom_ww_mxgateway_sim.galaxy.live import BREATH
 
 LAST = "TestMachine_100000.TestAlarm003"
 
@@ -38,6 +40,19 @@ async def test_looking_at_an_alarm_and_acknowledging_it_brings_none_to_life(work
     assert await works.alarms.by_guid(uuid4()) is None
     assert works.active() == []
     assert works.alarms.living_count == 0
+
+
+async def test_looking_for_a_guid_among_many_alarms_lets_others_have_their_turn() -> None:
+    works = Works(machines=4 * BREATH)
+    for n in range(1, 4 * BREATH + 1):
+        works.write(f"TestMachine_{n:03}.TestAlarm001", True)
+    looking = asyncio.create_task(works.alarms.by_guid(uuid4()))
+    turns = 0
+    while not looking.done():
+        turns += 1
+        await asyncio.sleep(0)
+    # Four breaths are those that live, and three times as many all that there are.
+    assert turns > (1 + 3) * 4
 
 
 def test_a_condition_that_moves_brings_its_alarm_to_life_with_the_priority_written_before() -> None:

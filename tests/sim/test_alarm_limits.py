@@ -57,6 +57,20 @@ def tank(
     return GalaxyDefinition(name="Works", entries=(AREA, OTHER_AREA, placed))
 
 
+#: The tank with a boolean that is no alarm.
+NO_ALARM = GalaxyDefinition(
+    name="Works",
+    entries=(
+        AREA,
+        ObjectDefinition(
+            tag_name="Tank",
+            parent="Farm",
+            attributes=AttributeSet(
+                [AttributeDefinition(name="High", data_type=MxDataType.BOOLEAN, value=False)]
+            ),
+        ),
+    ),
+)
 ABOVE = Threshold(attribute="level", above=90, deadband=2)
 
 
@@ -142,6 +156,7 @@ def test_what_is_true_from_the_start_is_active_once_the_gateway_has_started() ->
     for definition in (
         tank(None, condition=Toggle(period=2, on=1, phase=0.0)),
         tank(Threshold(attribute="Level", below=1)),
+        tank(None, is_true=True),
     ):
         works = Works(definition)
         assert works.active() == []
@@ -187,24 +202,9 @@ def test_an_alarm_in_another_area_is_another_alarm() -> None:
 
 def test_an_attribute_may_stop_being_an_alarm_and_become_one_again() -> None:
     plain = tank(None)
-    tank_of_it = plain.entries[-1]
-    assert isinstance(tank_of_it, ObjectDefinition)
-    no_alarm = GalaxyDefinition(
-        name="Works",
-        entries=(
-            AREA,
-            ObjectDefinition(
-                tag_name="Tank",
-                parent="Farm",
-                attributes=AttributeSet(
-                    [AttributeDefinition(name="High", data_type=MxDataType.BOOLEAN, value=False)]
-                ),
-            ),
-        ),
-    )
     works = started(plain)
     works.write("Tank.High", True)
-    works.deploy(no_alarm)
+    works.deploy(NO_ALARM)
     assert works.happened() == [RAISE, CLEAR]
     works.write("Tank.High", False)
     works.write("Tank.High", True)
@@ -212,6 +212,23 @@ def test_an_attribute_may_stop_being_an_alarm_and_become_one_again() -> None:
     assert not works.acknowledge(HIGH)
     works.deploy(plain)
     assert works.happened() == [RAISE]
+
+
+def test_an_attribute_that_somebody_wrote_to_may_become_an_alarm() -> None:
+    works = started(NO_ALARM)
+    works.write("Tank.High", True)
+    works.deploy(tank(None))
+    works.write("Tank.High", False)
+    works.write("Tank.High", True)
+    assert works.happened() == [RAISE, CLEAR, RETRIGGER]
+
+
+def test_an_attribute_that_somebody_wrote_to_may_come_to_follow_a_number() -> None:
+    works = started(NO_ALARM)
+    works.write("Tank.High", True)
+    works.deploy(tank(ABOVE))  # and the level is 0
+    works.write("Tank.Level", 95.0)
+    assert works.happened() == [RAISE, CLEAR, RETRIGGER]
 
 
 def test_numbers_that_are_none_raise_nothing() -> None:

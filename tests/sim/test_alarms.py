@@ -114,6 +114,7 @@ async def test_writing_the_value_that_a_condition_has_changes_nothing(plant, stu
 async def test_an_alarm_that_comes_back_unacknowledged_retriggers_and_keeps_its_first_time(
     plant, stub
 ):
+    """Transitions: RAISE, CLEAR, RETRIGGER."""
     async with following(stub) as feed:
         for value in (True, False, True):
             await plant.write(ALARM, value)
@@ -323,7 +324,9 @@ async def test_alarms_of_the_plant_come_by_themselves(site):
 
 
 async def test_every_reader_gets_everything(plant, site, stub):
-    """StreamAlarms needs no session, and any number of clients follow it."""
+    """StreamAlarms needs no session, and any number of clients follow it. Transitions: RAISE,
+    ACKNOWLEDGE, CLEAR, RETRIGGER.
+    """
     async with following(stub) as one, following(stub) as two:
         for value in (True, False, True):
             await plant.write(ALARM, value)

@@ -317,3 +317,17 @@ def test_while_the_file_cannot_be_read_nobody_is_let_in_and_the_log_says_so_once
     path.unlink(missing_ok=True)
     path.write_text(whole)
     assert caller(keys, key)
+
+
+def test_a_file_that_can_be_read_again_is_read_though_it_looks_the_same(path: Path) -> None:
+    """As when a right to read it, or a file descriptor, was missing for a moment."""
+    key, _ = add_key(path)
+    whole = path.read_bytes()
+    keys = ApiKeys(WatchedKeysFile(path))
+    later = path.stat().st_mtime_ns + 1_000_000_000
+    path.write_bytes(b" " * len(whole))
+    os.utime(path, ns=(later, later))
+    assert caller(keys, key) is None
+    path.write_bytes(whole)
+    os.utime(path, ns=(later, later))
+    assert caller(keys, key)

@@ -166,3 +166,50 @@ async def test_narrowing_one_act_leaves_the_others_alone(site, gateway):
     server = await session.do("register", client_name="test")
     results = await session.do("read_bulk", server_handle=server, tag_addresses=[*INSIDE, *OUTSIDE])
     assert [result.was_successful for result in results][:3] == [True, True, True]
+
+
+async def test_a_refusal_does_not_tell_whether_there_is_such_an_array(site, gateway, refused):
+    session = await narrowed(site, gateway, read=["TestMachine_002"]).open()
+    server = await session.do("register")
+    texts = set()
+    for name in ("TestStringArray", "NoSuchArray"):
+        tag = f"TestChildObject.{name}"
+        refusal = await refused(
+            session.invoke("add_item", server_handle=server, item_definition=tag)
+        )
+        texts.add(refusal.message.replace(name, "…"))
+    assert len(texts) == 1
+
+
+async def test_a_key_that_is_narrowed_meanwhile_is_so_from_the_next_command_on(
+    site, gateway, refused
+):
+    """D: each command goes by what its key may read and write at that time; advices that run go
+    on.
+    """
+    key = gateway.add_api_key()
+    session = await site.client(gateway, key).open()
+    server, (advised,) = await session.subscribed(OUTSIDE[0])
+    added = await session.do("add_item", server_handle=server, item_definition=OUTSIDE[0])
+    gateway.revoke_api_key(key)
+    gateway.add_api_key(key, read=["TestMachine_001"], write=["TestMachine_001"])
+    for command in (
+        session.invoke("add_item", server_handle=server, item_definition=OUTSIDE[0]),
+        session.invoke("advise", server_handle=server, item_handle=added),
+        session.write(server, advised, "x"),
+    ):
+        assert (await refused(command)).status is Status.PERMISSION_DENIED
+    results = await session.do("advise_item_bulk", server_handle=server, item_handles=[added])
+    assert denied(results) == [True]
+    assert denied(await session.do("read_bulk", server_handle=server, tag_addresses=MIXED)) == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    writer = await site.client(gateway).open()
+    other, (item,) = await writer.subscribed(OUTSIDE[0])
+    async with session.events() as events:
+        await events.next()
+        await writer.write(other, item, "news")
+        assert (await events.next()).item_handle == advised

@@ -60,6 +60,7 @@ def values(event: MxEvent) -> list[Any]:
     ("asked", "seconds"), [(0, 0.1), (1, 0.1), (100, 0.1), (101, 0.2), (2**32 - 1, 4_294_967.3)]
 )
 def test_an_interval_is_rounded_up_to_100_ms(asked, seconds):
+    """SetBufferedUpdateInterval: the interval is rounded up to 100 ms."""
     registration = Registration(1)
     assert registration.interval() == 1.0
     registration.set_interval(asked)
@@ -67,6 +68,7 @@ def test_an_interval_is_rounded_up_to_100_ms(asked, seconds):
 
 
 async def test_changes_come_together_with_their_qualities_and_times(session):
+    """AddBufferedItem: data arrives as OnBufferedDataChange with arrays of value, quality, time."""
     server, item = await buffered(session)
     await session.do("advise", server_handle=server, item_handle=item)
     for text in ("a", "b", "b"):
@@ -170,6 +172,9 @@ async def test_what_was_collected_is_dropped_when_the_item_is_un_advised(session
 
 
 async def test_a_suspended_item_is_silent_and_activating_sends_the_current_value(session):
+    """Suspend, Activate: the reply carries an MxStatus; a suspended item sends no data changes,
+    activating sends the current value.
+    """
     server, (item,) = await session.subscribed(CODE)
     async with session.events() as events:
         await events.take(1)

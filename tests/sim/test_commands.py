@@ -39,6 +39,7 @@ def assert_invalid_argument(reply):
 
 
 async def test_register_gives_a_positive_handle_in_payload_and_return_value(session):
+    """Register: positive server handle, also in ``return_value``."""
     reply = await session.invoke("register", client_name="x", correlation_id="c-1")
     assert reply.register.server_handle > 0
     assert from_mx_value(reply.return_value) == reply.register.server_handle
@@ -50,6 +51,7 @@ async def test_register_gives_a_positive_handle_in_payload_and_return_value(sess
 
 
 async def test_unregister_voids_items_advices_and_users(session, refused):
+    """Unregister: its items, advices and user ids are void afterwards."""
     server, (item,) = await session.subscribed(CODE)
     other, (kept,) = await session.subscribed(CODE)
     await session.do("authenticate_user", server_handle=server)
@@ -64,6 +66,9 @@ async def test_unregister_voids_items_advices_and_users(session, refused):
 
 
 async def test_add_item_succeeds_for_references_that_do_not_exist(session):
+    """AddItem succeeds for references that do not exist; the error comes as a data change with a
+    configuration error. Invalid reference: one OnDataChange.
+    """
     server = await session.do("register")
     item = await session.do("add_item", server_handle=server, item_definition="No.Such")
     await session.do("advise", server_handle=server, item_handle=item)
@@ -84,6 +89,7 @@ async def test_an_empty_reference_is_an_invalid_argument(session):
 
 
 async def test_the_same_name_twice_gives_two_handles_and_none_is_ever_reused(session):
+    """AddItem, same name twice: two handles. Handles are never reused within a session."""
     server = await session.do("register")
     add = {"server_handle": server, "item_definition": CODE}
     handles = [await session.do("add_item", **add) for _ in range(2)]
@@ -106,6 +112,7 @@ async def test_the_same_name_twice_gives_two_handles_and_none_is_ever_reused(ses
     ],
 )
 async def test_add_item2_completes_a_reference_by_its_context(session, definition, context):
+    """AddItem2: as AddItem; the context is passed on as given."""
     server = await session.do("register")
     item = await session.do(
         "add_item2", server_handle=server, item_definition=definition, item_context=context
@@ -116,6 +123,7 @@ async def test_add_item2_completes_a_reference_by_its_context(session, definitio
 
 
 async def test_the_first_data_change_is_good_and_complete(session):
+    """OnDataChange: value, quality, source timestamp, statuses; good quality is 192."""
     server, (item,) = await session.subscribed("TestMachine_001.TestHistoryValue")
     async with session.events() as events:
         event = await events.next()
@@ -129,6 +137,9 @@ async def test_the_first_data_change_is_good_and_complete(session):
 
 
 async def test_advising_twice_either_way_is_one_advice_and_one_un_advise_ends_it(session):
+    """Advise, AdviseSupervisory: the current value follows as the first OnDataChange; both kinds on
+    one item count as one advice. Advising twice: OK, no second stream of events.
+    """
     server = await session.do("register")
     item = await session.do("add_item", server_handle=server, item_definition=CODE)
     handles = {"server_handle": server, "item_handle": item}
@@ -150,6 +161,7 @@ async def test_advising_twice_either_way_is_one_advice_and_one_un_advise_ends_it
 
 
 async def test_removing_an_advised_item_un_advises_it(session):
+    """RemoveItem while advised: un-advises first."""
     server, (item, other) = await session.subscribed(CODE, CODE)
     await session.do("remove_item", server_handle=server, item_handle=item)
     async with session.events() as events:
@@ -173,6 +185,11 @@ async def test_removing_an_advised_item_un_advises_it(session):
     ],
 )
 async def test_an_invalid_handle_is_a_failure_of_mxaccess(session, command):
+    """Invalid server or item handle, any command: 0x80070057, MXACCESS_FAILURE, ``statuses`` carry
+    CONFIGURATION_ERROR. A command that failed in MXAccess is not a transport error: gRPC OK,
+    protocol status MXACCESS_FAILURE, ``hresult`` is the COM HRESULT (signed), ``statuses`` kept
+    whole.
+    """
     server = await session.do("register")
     stranger = await session.do("register")
     item = await session.do("add_item", server_handle=stranger, item_definition=CODE)
@@ -190,10 +207,14 @@ async def test_an_invalid_handle_is_a_failure_of_mxaccess(session, command):
     ),
 )
 async def test_an_invalid_server_handle_fails_every_command(session, command):
+    """Invalid server handle, any command: 0x80070057, MXACCESS_FAILURE."""
     assert_invalid_argument(await session.invoke(command, server_handle=7, correlation_id="c"))
 
 
 async def test_bulk_commands_answer_in_order_and_one_failure_stops_none_of_the_rest(session):
+    """Bulk commands: one command; entries run in order; results in input order; a failing entry has
+    ``was_successful`` = false and an error text and the rest go on; the whole reply is OK.
+    """
     server = await session.do("register")
     tags = [CODE, "", "No.Such", "TestMachine_002.MachineCode"]
     added = await session.do("add_item_bulk", server_handle=server, tag_addresses=tags)
@@ -238,6 +259,7 @@ async def test_empty_bulks_are_fine(session):
 
 @pytest.mark.parametrize("command", sorted(n for n, s in COMMANDS.items() if s.bulk_field))
 async def test_more_than_10000_entries_are_malformed(session, refused, command):
+    """Bulk commands: more than 10,000 entries: INVALID_ARGUMENT."""
     spec = COMMANDS[command]
     entry = "x" if spec.bulk_field == "tag_addresses" else 1
     if spec.bulk_field == "entries":
@@ -273,6 +295,9 @@ async def test_10000_entries_are_fine(session):
 async def test_a_malformed_request_is_refused_by_a_text_that_names_the_fault(
     session, refused, command, words
 ):
+    """Malformed request (no command, kind and payload that do not match, unknown kind):
+    INVALID_ARGUMENT with a text that names the fault.
+    """
     request = MxCommandRequest(session_id=session.id, command=command)
     refusal = await refused(session.stub.invoke(request))
     assert refusal.status is Status.INVALID_ARGUMENT
@@ -300,6 +325,9 @@ def _sparse(total, *elements, of=MxDataType.STRING):
 async def test_a_sparse_array_that_describes_none_is_malformed_and_nothing_is_written(
     session, refused, value, word
 ):
+    """Sparse array: index ≥ ``total_length``, a repeated index, a non-scalar element:
+    INVALID_ARGUMENT.
+    """
     server, (item, array) = await session.subscribed(CODE, "TestChildObject.TestStringArray")
     entries = [
         WriteBulkEntry(item_handle=item, value=to_mx_value("new")),
@@ -324,6 +352,7 @@ async def test_a_kind_that_is_known_and_not_supported_is_ok_with_invalid_request
 
 
 async def test_ping_state_and_worker_info(session):
+    """Ping, GetSessionState, GetWorkerInfo: as named."""
     reply = await session.invoke("ping", message="hello", correlation_id="c")
     assert reply.protocol_status.code == ProtocolStatusCode.OK
     assert (reply.which_payload(), reply.hresult, reply.correlation_id) == (None, None, "c")
@@ -334,6 +363,7 @@ async def test_ping_state_and_worker_info(session):
 
 
 async def test_authenticate_user_gives_user_1_for_every_credential(session):
+    """AuthenticateUser, open galaxy: every credential gives user id 1."""
     server = await session.do("register")
     for fields in ({}, {"user_name": "joe", "password": "pass w0rd"}):
         reply = await session.invoke("authenticate_user", server_handle=server, **fields)

@@ -124,7 +124,9 @@ async def test_whoever_comes_while_the_gateway_shuts_down_is_sent_away():
 
 
 async def test_a_slow_reader_loses_the_oldest_events_which_shows_as_a_gap():
-    """Row: sequence rises per gateway start, a gap means that a slow reader lost events."""
+    """Row: WatchDeployEvents: sequence rises per gateway start, a gap means that a slow reader lost
+    events.
+    """
     deploys = deploys_of(0)
     with deploys.watch(None) as slow, deploys.watch(None) as quick:
         assert (await quick.next()).sequence == 1

@@ -203,6 +203,12 @@ def test_without_the_extra_the_gateway_works_and_has_neither() -> None:
     assert program(missing, OPENS_A_SESSION) == "worked"
 
 
+def test_without_the_extra_the_log_says_what_to_install() -> None:
+    missing = 'import sys; sys.modules["google.protobuf"] = None'
+    logged = 'import logging; logging.basicConfig(level="INFO", stream=sys.stdout)'
+    assert 'install "zb-mom-ww-mxgateway[sim]"' in program(missing, logged, OPENS_A_SESSION)
+
+
 def test_another_copy_of_health_in_the_same_program_does_no_harm() -> None:
     other = """
 from google.protobuf import descriptor_pb2, descriptor_pool

@@ -177,6 +177,11 @@ class Run:
 
 @given(st.lists(STEPS, max_size=40))
 def test_sequences_are_contiguous_and_every_accepted_write_completes(steps):
+    """``worker_sequence`` starts at 1 in each session, is contiguous and in the order raised; never
+    reordered, coalesced or dropped. The outcome of a write is an OnWriteComplete, which always
+    follows an accepted write.
+    """
+
     async def run() -> Run:
         async with SimulatedGateway(machines=2, change_interval=0.002) as gateway:
             run = Run(gateway)

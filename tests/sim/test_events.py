@@ -41,6 +41,7 @@ async def written(session, server, item, count):
 
 
 async def test_changing_values_arrive_in_order_without_a_hole(site):
+    """``worker_sequence`` starts at 1 in each session, is contiguous and in the order raised."""
     session = await site.session(change_interval=0.01)
     _, items = await session.subscribed(*CHANGING)
     async with session.events() as events:
@@ -55,6 +56,7 @@ async def test_changing_values_arrive_in_order_without_a_hole(site):
 
 
 async def test_a_changing_tag_changes_more_than_once_a_second_by_default(site):
+    """``TestChangingInt`` changes more than once a second."""
     session = await site.session(change_interval=0.4)
     await session.subscribed(CHANGING[0])
     async with session.events() as events:
@@ -78,6 +80,7 @@ async def test_the_same_seed_gives_the_same_values_in_the_same_order(site):
 
 
 async def test_events_raised_before_anyone_attaches_are_kept(session):
+    """Events raised before anyone attaches are kept."""
     server, (item,) = await session.subscribed(CODE)
     await written(session, server, item, 3)
     async with session.events() as events:
@@ -85,6 +88,9 @@ async def test_events_raised_before_anyone_attaches_are_kept(session):
 
 
 async def test_a_second_subscriber_is_refused_until_the_first_leaves(session, refused):
+    """One subscriber a session by default; a second StreamEvents is refused: ALREADY_EXISTS with
+    ``EventSubscriberAlreadyActive`` in the text.
+    """
     server, (item,) = await session.subscribed(CODE)
     async with session.events() as events:
         await events.next()
@@ -101,6 +107,9 @@ async def test_a_second_subscriber_is_refused_until_the_first_leaves(session, re
 
 
 async def test_a_stream_resumes_after_a_sequence_without_gap_or_duplicate(session):
+    """``after_worker_sequence`` 0 = fresh, no replay. N > 0: the ring's events above N, then live
+    ones, without gap or duplicate.
+    """
     server, (item,) = await session.subscribed(CODE)
     await written(session, server, item, 10)
     async with session.events() as events:
@@ -121,6 +130,10 @@ async def test_a_stream_resumes_after_a_sequence_without_gap_or_duplicate(sessio
 
 
 async def test_a_resume_before_the_ring_starts_with_a_replay_gap(session):
+    """Resume: a ring of 1,024 events. If N+1 was already evicted: first one marker event (family
+    UNSPECIFIED, no body, ``replay_gap`` with ``requested_after_sequence``,
+    ``oldest_available_sequence``), then the kept tail.
+    """
     server, (item,) = await session.subscribed(CODE)
     await written(session, server, item, 600)
     async with session.events() as events:
@@ -150,6 +163,7 @@ async def test_events_still_queued_are_no_gap_even_where_the_ring_is_shorter(ses
 
 
 async def test_the_ring_forgets_after_300_seconds(site):
+    """Resume: the ring is kept 300 s."""
     clock = ManualClock()
     gateway = await site.gateway(clock=clock, limits=Limits(detach_grace=1_000))
     session = await site.client(gateway).open()
@@ -181,6 +195,9 @@ async def test_events_carry_the_time_of_the_gateway(site):
 
 
 async def test_drained_events_are_the_oldest_and_leave_the_queue(session):
+    """DrainEvents(``max_events``, 0 = all) takes queued events, oldest first. The default of the
+    first-value delay is 0: there are events at once.
+    """
     server, (item,) = await session.subscribed(CODE)
     await written(session, server, item, 3)
     assert sequences(await session.do("drain_events", max_events=2)) == [1, 2]
@@ -192,6 +209,7 @@ async def test_drained_events_are_the_oldest_and_leave_the_queue(session):
 
 
 async def test_a_drain_never_gives_a_replay_gap(session):
+    """DrainEvents: never a replay-gap marker."""
     server, (item,) = await session.subscribed(CODE)
     await written(session, server, item, 600)
     async with session.events() as events:
@@ -204,6 +222,10 @@ async def test_a_drain_never_gives_a_replay_gap(session):
 
 
 async def test_a_reader_slower_than_10000_events_overflows_and_faults_its_session(site, refused):
+    """Overflow (a reader slower than 10,000 events): that stream ends with RESOURCE_EXHAUSTED and
+    ``EventQueueOverflow`` in the text; never drop-oldest. In single-subscriber mode the session
+    faults.
+    """
     gateway = await site.gateway()
     session = await site.client(gateway).open()
     slow = site.client(gateway, window=65_535)
@@ -232,6 +254,7 @@ async def test_a_reader_that_keeps_up_survives_a_burst_above_the_queue_limit(ses
 
 
 async def test_first_values_come_after_the_delay_and_not_after_un_advising(site):
+    """The first-value delay is a setting."""
     session = await site.session(first_value_delay=0.1)
     server, (kept, dropped) = await session.subscribed(CODE, CODE)
     await session.do("un_advise", server_handle=server, item_handle=dropped)

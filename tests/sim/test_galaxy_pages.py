@@ -109,7 +109,9 @@ def test_browsing_from_the_roots_on_shows_the_whole_tree(objects, size):
 
 
 async def test_a_page_has_500_objects_unless_asked_and_5000_at_most(refused):
-    """Row: pages (default 500, at most 5,000); total_object_count is after filtering."""
+    """Row: DiscoverHierarchy: pages (default 500, at most 5,000); total_object_count is after
+    filtering. BrowseChildren: pages of 500, at most 5,000.
+    """
     async with serving(machines=MAX_PAGE_SIZE + 1) as served:
         galaxy = served.galaxy
         for size, expected in ((0, PAGE_SIZE), (MAX_PAGE_SIZE + 9, MAX_PAGE_SIZE)):

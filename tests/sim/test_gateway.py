@@ -33,6 +33,7 @@ async def first(stream):
 
 
 async def test_it_listens_on_a_free_port_and_says_where(site):
+    """Plaintext HTTP/2 by default."""
     one, two = await site.gateway(), await site.gateway()
     assert one.endpoint.startswith("127.0.0.1:")
     assert one.endpoint != two.endpoint
@@ -120,6 +121,8 @@ async def test_it_starts_once_and_refuses_settings_out_of_range(site):
         {"machines": -1},
         {"first_value_delay": -0.1},
         {"change_interval": 0},
+        {"first_value_delay": float("nan")},
+        {"change_interval": float("nan")},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             SimulatedGateway(**wrong)
@@ -201,6 +204,7 @@ async def test_bytes_that_are_no_request_are_an_invalid_argument(site):
 
 
 async def test_a_message_above_16_mib_is_refused(site, refused):
+    """Messages 16 MiB both ways; above: RESOURCE_EXHAUSTED."""
     session = await site.session()
     write = WriteCommand(server_handle=1, item_handle=1, value=to_mx_value("x" * 2**24))
     request = MxCommandRequest(

@@ -65,6 +65,7 @@ async def timed(site: Site) -> Timed:
 async def test_a_lease_of_1800_seconds_swept_every_30_seconds_ends_an_unused_session(
     timed, refused
 ):
+    """Lease 1,800 s, swept every 30 s."""
     await timed.clock.advance(1_799)
     assert await timed.states() == {SessionState.READY: 1}
     await timed.clock.advance(1)
@@ -78,6 +79,7 @@ async def test_a_lease_of_1800_seconds_swept_every_30_seconds_ends_an_unused_ses
 
 
 async def test_each_unary_call_renews_the_lease_until_the_next_sweep_after_it(timed):
+    """Lease 1,800 s, renewed by each unary call, swept every 30 s."""
     await timed.clock.advance(1_790)
     await timed.session.do("ping")
     await timed.clock.advance(1_800)  # over since, but not swept
@@ -95,6 +97,7 @@ async def test_a_call_of_another_session_renews_no_lease(timed, site):
 
 
 async def test_an_attached_event_stream_keeps_a_session_alive(timed):
+    """An attached event stream keeps a session alive."""
     async with timed.session.events() as events:
         await timed.streams(1)
         await timed.clock.advance(10_000)
@@ -103,6 +106,7 @@ async def test_an_attached_event_stream_keeps_a_session_alive(timed):
 
 
 async def test_when_the_last_stream_drops_the_session_lives_for_30_seconds_more(timed):
+    """When the last stream drops, the session lives for 30 s more (detach grace), then closes."""
     await timed.dropped(timed.session.events())
     await timed.clock.advance(29)
     await timed.session.do("ping")  # D: calls do not lengthen the grace
@@ -112,6 +116,7 @@ async def test_when_the_last_stream_drops_the_session_lives_for_30_seconds_more(
 
 
 async def test_a_new_stream_within_the_grace_resumes(timed):
+    """A new StreamEvents within the grace resumes."""
     await timed.session.subscribed(CODE, CODE, CODE)
     async with timed.session.events() as events:
         await events.take(2)

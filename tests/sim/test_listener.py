@@ -33,7 +33,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayMethods as Rpc
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
-from zb_mom_ww_mxgateway_sim.faults import DropConnections, RefuseConnections
+from zb_mom_ww_mxgateway_sim.faults import BadQuality, DropConnections, RefuseConnections
 from zb_mom_ww_mxgateway_sim.listener import Connection
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -149,6 +149,25 @@ async def test_a_client_that_hangs_up_half_way_leaves_nothing(
         await eventually(lambda: not listener(gateway).connections)
     await eventually(lambda: asyncio.all_tasks() <= before)
     assert listener(gateway).accepted == 1
+
+
+async def test_what_a_client_that_hung_up_did_not_read_is_not_written_on(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = await site.gateway(machines=100)
+    session = await site.client(gateway).open()
+    await session.subscribed(*(f"TestMachine_{number:03d}.MachineCode" for number in range(1, 101)))
+    before = set(listener(gateway).connections)
+    async with raw_client(gateway) as client:
+        request = StreamEventsRequest(session_id=session.id)
+        number = client.call(Rpc.STREAM_EVENTS.path, request)
+        await client.until(DataReceived, number)
+        # Gone now, and the gateway notices when it writes.
+        (connection,) = listener(gateway).connections - before
+        connection._transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        with gateway.fault(BadQuality(tag_name="TestArea")):
+            await eventually(lambda: len(listener(gateway).connections) == 1)
+    assert "socket.send() raised" not in caplog.text
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

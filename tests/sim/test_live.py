@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +17,8 @@ from zb_mom_ww_mxgateway.galaxy import SecurityClassification
 from zb_mom_ww_mxgateway.values import from_mx_value
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxDataType, MxStatusCategory
-from zb_mom_ww_mxgateway_sim import ManualClock
+from zb_mom_ww_mxgateway_sim import Limits, ManualClock
+from zb_mom_ww_mxgateway_sim.auth.keys import Anybody
 from zb_mom_ww_mxgateway_sim.galaxy.definition import (
     AttributeDefinition,
     AttributeSet,
@@ -25,6 +27,9 @@ from zb_mom_ww_mxgateway_sim.galaxy.definition import (
 )
 from zb_mom_ww_mxgateway_sim.galaxy.live import BREATH, Galaxy, Point, Reading
 from zb_mom_ww_mxgateway_sim.galaxy.store import Store, StoredObject
+from zb_mom_ww_mxgateway_sim.operations.observer import Observer
+from zb_mom_ww_mxgateway_sim.reading import read_bulk
+from zb_mom_ww_mxgateway_sim.session import Session
 from zb_mom_ww_mxgateway_sim.users import Users
 
 OPERATE = SecurityClassification.OPERATE
@@ -311,3 +316,34 @@ def test_one_element_changes_alone_and_tells_those_who_watch_it_or_the_whole(bef
     assert value(galaxy, ARRAY) == [*before[: index - 1], new, *before[index:]]
     assert [n for n, watch in watches.items() if watch.seen] == [index]
     assert len(all_of_it.seen) == 1
+
+
+async def test_what_goes_over_many_items_lets_others_have_their_turn():
+    galaxy = live(machines=2)
+    items, tags = 4 * BREATH, 2 * BREATH
+    session = Session(
+        Anybody().authenticate({}), galaxy, Limits(), Observer(), timedelta(1), lambda _: None
+    )
+    registration = session.handles.register()
+    for _ in range(items):
+        session.add(registration, "TestMachine_001.MachineCode")
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    try:
+        await read_bulk(session, registration, ["TestMachine_002.MachineCode"] * tags, 0)
+        # Once for each breath, while references are resolved and while they are read.
+        assert turns >= 2 * (tags // BREATH) - 1
+        turns = 0
+        await session.handles.unregister(registration)
+        assert turns >= items // BREATH - 1
+        assert not registration.items
+    finally:
+        counting.cancel()
+        await asyncio.wait([counting])

@@ -772,6 +772,12 @@ USER = '[[users]]\nname = "a"\npassword = "hunter2!"\nuser_id = 1\n'
             "cannot have a signal too",
         ),
         (
+            f"{WITH}B = 1\nA = {{ value = true, alarm = {{ attribute = 'B', above = 1 }} }}",
+            6,
+            "objects[1].attributes.A.value",
+            "which makes it true; leave it out",
+        ),
+        (
             f"{WITH}'a.acked' = true\nA = {{ alarm = {{}} }}",
             5,
             'objects[1].attributes."a.acked"',
@@ -782,6 +788,13 @@ USER = '[[users]]\nname = "a"\npassword = "hunter2!"\nuser_id = 1\n'
         (HEAD.replace('"T"', '"T.x"'), 2, "objects[1].tag_name", "a dot separates"),
         (HEAD.replace('"T"', '"12"'), 2, "objects[1].tag_name", "at least one of them a letter"),
         (HEAD + HEAD.replace('"T"', '"t"'), 5, "objects[2].tag_name", "unique, in any case"),
+        (
+            "[[objects]]\ntag_name = 'M{n}'\ncount = 'machines'\ntemplate = '$Area'\n"
+            "[[objects]]\ntag_name = 'M{n:03}'\ncount = 'machines'\ntemplate = '$Area'\n",
+            2,
+            "objects[1].tag_name",
+            "'M100' is the name of another object too",
+        ),
         (f"{HEAD}parent = 'S'", 4, "objects[1].parent", "there is no object 'S'"),
         (f"{HEAD}host = 'S'", 4, "objects[1].host", "there is no object 'S'"),
         (f"{HEAD}parent = 'T'", 4, "objects[1].parent", "stands in itself"),

@@ -174,6 +174,26 @@ async def test_clients_that_hang_hold_nobody_up(server: OperationsServer) -> Non
         writer.close()
 
 
+async def test_no_more_than_are_allowed_stay_where_many_come_at_once(
+    server: OperationsServer,
+) -> None:
+    surplus = 50
+    opening = [asyncio.open_connection(*address(server)) for _ in range(MAX_CONNECTIONS + surplus)]
+    clients = await asyncio.gather(*opening)
+    ends = {asyncio.create_task(reader.read()) for reader, _ in clients}
+    while sum(end.done() for end in ends) < surplus:
+        await asyncio.wait(
+            {end for end in ends if not end.done()},
+            timeout=10,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    assert len(server._connections) == MAX_CONNECTIONS
+    await server.close()
+    await asyncio.gather(*ends, return_exceptions=True)
+    for _, writer in clients:
+        writer.close()
+
+
 async def test_a_client_that_asks_nothing_is_hung_up_on(
     server: OperationsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

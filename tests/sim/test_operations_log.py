@@ -110,6 +110,11 @@ def test_never_in_a_log_keys(form: LogFormat, field: str, key_id: str, before: s
         assert "topsecret" not in logged(form, **{field: text})
 
 
+def test_what_to_send_for_a_key_is_no_key() -> None:
+    shown = logged("text", reason="the call needs 'authorization: Bearer <API key>', a valid one")
+    assert "Bearer <API key>', a valid one" in shown
+
+
 @pytest.mark.parametrize("name", ["password", "value", "api_key", "current_user_password"])
 def test_never_in_a_log_passwords_and_values(name: str) -> None:
     """Never in a log: keys, passwords, whole values of secured writes. There is no field for them,

@@ -15,6 +15,9 @@ ARRAY = "TestChildObject.TestStringArray"
 
 
 async def test_a_tag_that_is_advised_answers_from_its_last_data_change(session):
+    """ReadBulk, a tag already added and advised in the session: its last data change,
+    ``was_cached`` = true, nothing touched.
+    """
     server, (item,) = await session.subscribed(CODE)
     async with session.events() as events:
         first = await events.next()
@@ -35,6 +38,9 @@ async def test_a_tag_that_is_advised_answers_from_its_last_data_change(session):
 
 
 async def test_other_tags_are_read_by_a_snapshot_that_leaves_the_session_as_found(session):
+    """ReadBulk else: add, advise, wait for the first data change, un-advise, remove; ``was_cached``
+    = false, session left as found.
+    """
     server, (advised,) = await session.subscribed(INTEGER)
     added = await session.do("add_item", server_handle=server, item_definition=CODE)
     async with session.events() as events:
@@ -91,6 +97,9 @@ async def test_snapshots_wait_for_their_first_values_together(site):
 
 
 async def test_a_tag_that_times_out_is_a_failed_entry_beside_those_that_answer(site):
+    """ReadBulk: ``timeout_ms`` is per tag; a tag that times out is a failed entry, not a failed
+    call.
+    """
     session = await site.session(first_value_delay=0.1)
     server, _ = await session.subscribed(CODE)
     await asyncio.sleep(0.15)
@@ -113,6 +122,7 @@ async def test_a_tag_advised_a_moment_ago_is_awaited(site):
 
 
 async def test_a_timeout_of_0_means_5_seconds(site, monkeypatch):
+    """ReadBulk: ``timeout_ms`` 0 = 5,000."""
     assert reading.DEFAULT_TIMEOUT_MS == 5_000
     monkeypatch.setattr(reading, "DEFAULT_TIMEOUT_MS", 20)
     session = await site.session(first_value_delay=10)

@@ -63,6 +63,7 @@ async def session(sent: list[object]) -> AsyncIterator[SessionDriver]:
 async def test_a_reply_leaves_before_the_events_that_its_command_causes(
     session: SessionDriver, sent: list[object], command: str, fields: dict[str, object]
 ) -> None:
+    """The reply is sent before the events it causes."""
     server = await session.do("register", client_name="tests")
     for tag in ("TestMachine_001.MachineCode", "TestMachine_001.TestHistoryValue", ALARM):
         await session.do("add_item", server_handle=server, item_definition=tag)

@@ -16,7 +16,7 @@ from hypothesis import given, strategies as st
 
 from tests.sim.conftest import Site
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
-from zb_mom_ww_mxgateway_sim.clock import ManualClock
+from zb_mom_ww_mxgateway_sim.clock import Clock, ManualClock
 from zb_mom_ww_mxgateway_sim.faults import (
     BadQuality,
     CrashWorker,
@@ -169,6 +169,30 @@ async def test_faults_at_the_start_are_there_for_the_first_call(
         while gateway._faults.active:
             await asyncio.sleep(0.01)
     await site.client(gateway).open()
+
+
+class BrokenClock(Clock):
+    """One that cannot be set, which nobody has foreseen."""
+
+    def step(self, seconds: float) -> None:
+        raise RuntimeError("broken")
+
+
+async def test_a_scenario_that_broke_leaves_a_gateway_that_closes_and_says_so() -> None:
+    gateway = SimulatedGateway(
+        clock=BrokenClock(), scenario=[Step(fault=StepClock(seconds=1), at=0.01)], machines=0
+    )
+    before = asyncio.all_tasks()
+    await gateway.start()
+    scenario = gateway._scenario._task
+    assert scenario is not None
+    await asyncio.wait([scenario])
+    with pytest.raises(RuntimeError, match="broken"):
+        await gateway.close()
+    assert asyncio.all_tasks() == before
+    host, _, port = gateway.endpoint.rpartition(":")
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(host, int(port))
 
 
 # --- files -----------------------------------------------------------------------------------

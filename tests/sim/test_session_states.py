@@ -66,6 +66,7 @@ async def pending(
 
 
 def test_a_faulted_session_can_only_become_closed_and_a_closed_one_nothing() -> None:
+    """FAULTED can only become CLOSED."""
     assert TRANSITIONS[SessionState.FAULTED] == {SessionState.CLOSED}
     assert TRANSITIONS[SessionState.CLOSED] == set()
     assert {
@@ -211,6 +212,7 @@ async def test_shutting_the_worker_down_answers_first_and_then_closes_the_sessio
 
 
 async def test_commands_queued_behind_a_shutdown_are_not_carried_out(site):
+    """Commands still queued answer WORKER_UNAVAILABLE."""
     gateway = await site.gateway(clock=ManualClock(), plant=False, first_value_delay=10.0)
     session = await site.client(gateway).open()
     server = await session.do("register")
@@ -230,6 +232,7 @@ async def test_commands_queued_behind_a_shutdown_are_not_carried_out(site):
 async def test_closing_shows_as_closing_and_two_who_close_get_the_same_answer(
     gateway, session, refused
 ):
+    """States: CLOSING, CLOSED."""
     await session.subscribed(*[CODE] * 5_000)
     first = asyncio.create_task(session.close())
     one = inside(gateway, session)
@@ -279,6 +282,7 @@ async def opened(gateway: SimulatedGateway, registrations: int, items: int) -> S
 
 
 async def test_closing_un_advises_removes_items_and_unregisters_in_that_order(quiet):
+    """The first close un-advises, removes items and unregisters, in that order."""
     session = await opened(quiet, registrations=3, items=600)
     owners = list(session.handles)
     items = [item for owner in owners for item in owner.items.values()]

@@ -31,6 +31,10 @@ CHANGING = "TestMachine_001.TestChangingInt"
 
 
 async def test_opening_tells_what_the_gateway_is(site):
+    """``session_id`` is ``session-`` and a GUID of 32 hex digits; backend name ``mxaccess-worker``,
+    gateway protocol version 3, worker protocol version 1; capabilities include
+    ``unary-acknowledge-alarm``, ``server-stream-active-alarms``. Default command timeout 30 s.
+    """
     stub = site.client(await site.gateway()).stub
     reply = await stub.open_session(OpenSessionRequest(client_session_name="x"))
     assert re.fullmatch(r"session-[0-9a-f]{32}", reply.session_id)
@@ -55,6 +59,9 @@ async def test_a_command_timeout_is_taken_over_and_must_be_positive(site, refuse
 
 
 async def test_closing_twice_is_harmless_and_a_closed_session_takes_no_commands(session, refused):
+    """CloseSession is idempotent while the gateway remembers the session. Commands and streams need
+    READY; not READY: FAILED_PRECONDITION.
+    """
     for _ in range(2):
         reply = await session.close()
         assert reply.session_id == session.id
@@ -76,6 +83,7 @@ async def test_closing_ends_the_event_stream_after_what_is_queued(session):
 
 
 async def test_an_unknown_session_is_not_found_and_none_at_all_is_malformed(session, refused):
+    """Unknown session: NOT_FOUND. Malformed request (no session id): INVALID_ARGUMENT."""
     stub = session.stub
     for session_id, status in (
         ("session-00000000000000000000000000000000", Status.NOT_FOUND),
@@ -106,6 +114,7 @@ async def test_a_session_does_not_exist_for_another_key(site, refused):
 
 
 async def test_the_65th_session_is_refused_until_one_closes(site, refused):
+    """64 sessions; over the limit: RESOURCE_EXHAUSTED."""
     client = site.client(await site.gateway())
     opened = [await client.open() for _ in range(64)]
     assert len({session.id for session in opened}) == 64
@@ -134,6 +143,7 @@ async def test_the_limits_of_sessions_and_of_pending_commands_are_settings(site,
 
 
 async def test_commands_run_one_after_another_in_order_of_arrival(site):
+    """Commands of a session run one after another, in order of arrival."""
     session = await site.session(first_value_delay=0.05)
     server = await session.do("register")
     finished: list[str] = []
@@ -170,6 +180,7 @@ async def test_a_slow_command_holds_up_no_other_session(site):
 
 
 async def test_the_reply_comes_before_the_events_it_causes(session):
+    """The reply is sent before the events it causes."""
     seen: list[str] = []
     server, (item,) = await session.subscribed(CHANGING)
     async with session.events() as events:
@@ -190,6 +201,9 @@ async def test_the_reply_comes_before_the_events_it_causes(session):
 
 
 async def test_the_129th_pending_command_fails_at_once(site, refused):
+    """128 pending commands a session, the excess fails at once: RESOURCE_EXHAUSTED. Commands still
+    queued at the close answer WORKER_UNAVAILABLE.
+    """
     gateway = await site.gateway(first_value_delay=10)
     client, other = site.client(gateway), site.client(gateway)
     session = await client.open()
@@ -237,6 +251,7 @@ async def test_each_answer_is_counted_by_its_command_and_status(site):
 
 
 async def test_a_deadline_ends_only_the_waiting(site, refused):
+    """A deadline or a cancel ends only the waiting: the call runs to its end."""
     session = await site.session(first_value_delay=0.2)
     server = await session.do("register")
     reading = session.invoke(
@@ -252,6 +267,9 @@ async def test_a_deadline_ends_only_the_waiting(site, refused):
 
 
 async def test_a_faulted_session_takes_nothing_and_can_be_closed(site, refused):
+    """FAULTED can only become CLOSED. Commands and streams need READY. Events raised before anyone
+    attaches are kept (queue 10,000), and one more faults the session.
+    """
     session = await site.session()
     server, _ = await session.subscribed(*["TestMachine_001.MachineCode"] * 10_000)
     await session.do("subscribe_bulk", server_handle=server, tag_addresses=[CHANGING])

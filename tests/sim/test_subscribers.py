@@ -306,6 +306,7 @@ async def test_several_subscribers_get_each_event_in_streams_of_their_own(site, 
 
 
 async def test_where_several_may_subscribe_a_slow_one_ends_its_own_stream_alone(site):
+    """Overflow: that stream ends with RESOURCE_EXHAUSTED and ``EventQueueOverflow`` in the text."""
     gateway = await site.gateway(limits=Limits(event_subscribers=2, event_queue=1_000))
     session = await site.client(gateway).open()
     slow = site.client(gateway, window=65_535)

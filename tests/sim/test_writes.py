@@ -75,6 +75,9 @@ async def writing(session):
 
 
 async def test_an_accepted_write_completes_and_changes_the_value(writing):
+    """Write, Write2: OK means accepted; the outcome is an OnWriteComplete. MXSTATUS detail codes: 0
+    success.
+    """
     _, write = await writing(INTEGER)
     status, change = await write(42, user_id=0)
     assert (status.category, status.detail) == (MxStatusCategory.OK, 0)
@@ -119,6 +122,7 @@ async def test_a_time_that_is_none_is_a_configuration_error(writing, time):
     ],
 )
 async def test_numbers_are_converted_where_nothing_is_lost(writing, tag, value, stored):
+    """Wrong type in a write: numbers are coerced where no value is lost."""
     _, write = await writing(tag)
     if value == []:
         value = to_mx_value([], data_type=MxDataType.STRING)
@@ -151,6 +155,9 @@ async def test_numbers_are_converted_where_nothing_is_lost(writing, tag, value, 
     ],
 )
 async def test_a_wrong_type_is_a_configuration_error_on_completion(writing, tag, value):
+    """Wrong type in a write: numbers are coerced where no value is lost; else OnWriteComplete fails
+    with CONFIGURATION_ERROR.
+    """
     _, write = await writing(tag)
     status, change = await write(value)
     assert status.category == MxStatusCategory.CONFIGURATION_ERROR
@@ -158,6 +165,7 @@ async def test_a_wrong_type_is_a_configuration_error_on_completion(writing, tag,
 
 
 async def test_a_sparse_array_is_expanded_with_defaults_not_with_old_values(writing):
+    """Sparse array value: positions not named become the type's default, not the old value."""
     _, write = await writing(ARRAY)
     element = MxSparseElement(index=1, value=to_mx_value("b"))
     sparse = MxSparseArray(element_data_type=MxDataType.STRING, total_length=3, elements=[element])
@@ -166,6 +174,9 @@ async def test_a_sparse_array_is_expanded_with_defaults_not_with_old_values(writ
 
 
 async def test_writing_an_array_resizes_it_and_elements_see_it(session):
+    """Array write replaces the whole array and resizes it to the count given; ``Attr[n]`` is one
+    element.
+    """
     server, (whole, second, tenth) = await session.subscribed(ARRAY, f"{ARRAY}[2]", f"{ARRAY}[10]")
     async with session.events() as events:
         first = await events.take(3)
@@ -185,6 +196,7 @@ async def test_writing_an_array_resizes_it_and_elements_see_it(session):
 
 @pytest.mark.parametrize("reference", [f"{ARRAY}[0]", f"{CODE}[1]", f"{CODE}[]", f"{ARRAY}[x]"])
 async def test_an_element_that_cannot_be_is_an_invalid_reference(session, reference):
+    """``Attr[]`` is the whole array, ``Attr[n]`` one element, n from 1; ``[0]`` is invalid."""
     await session.subscribed(reference)
     async with session.events() as events:
         event = await events.next()
@@ -192,6 +204,7 @@ async def test_an_element_that_cannot_be_is_an_invalid_reference(session, refere
 
 
 async def test_a_write_needs_an_advised_and_resolved_item(site):
+    """Write to an item not advised, or whose reference is not resolved: HRESULT 0x80070057."""
     session = await site.session(first_value_delay=0.1)
     server = await session.do("register")
     item = await session.do("add_item", server_handle=server, item_definition=CODE)
@@ -217,6 +230,10 @@ async def test_a_write_needs_an_advised_and_resolved_item(site):
 async def test_a_plain_write_to_a_protected_attribute_is_accepted_and_then_fails(
     writing, tag, detail, command
 ):
+    """Write to a SecuredWrite / VerifiedWrite attribute: accepted, then OnWriteComplete fails with
+    detail 1012 / 1013, category SECURITY_ERROR. MXSTATUS detail codes: 1012 secured write required,
+    1013 verified write required.
+    """
     _, write = await writing(tag)
     time = {"timestamp_value": to_mx_value(NOON)} if command == "write2" else {}
     status, _ = await write(True, command, **time)
@@ -225,6 +242,9 @@ async def test_a_plain_write_to_a_protected_attribute_is_accepted_and_then_fails
 
 @pytest.mark.parametrize("command", ["write_secured", "write_secured2"])
 async def test_a_secured_write_needs_users_of_the_same_server_handle(session, command):
+    """WriteSecured, WriteSecured2 need user ids from AuthenticateUser of the same server handle;
+    without: HRESULT 0x80004021.
+    """
     other = await session.do("register")
     await session.do("authenticate_user", server_handle=other)
     server, (item,) = await session.subscribed(SECURED)
@@ -253,6 +273,7 @@ async def test_a_secured_write_needs_users_of_the_same_server_handle(session, co
 
 
 async def test_a_verified_write_by_one_user_fails_on_completion(session, writing):
+    """VerifiedWrite: verifier must be a second, different user."""
     server, write = await writing(VERIFIED)
     await session.do("authenticate_user", server_handle=server)
     status, _ = await write(True, "write_secured", current_user_id=1, verifier_user_id=1)
@@ -283,6 +304,9 @@ async def test_a_verified_write_by_one_user_fails_on_completion(session, writing
 async def test_bulk_writes_fail_entry_by_entry_and_every_accepted_one_completes(
     session, command, entry, extra
 ):
+    """Bulk commands: a failing entry has ``was_successful`` = false and an error text and the rest
+    go on; the whole reply is OK.
+    """
     server, (code, integer) = await session.subscribed(CODE, INTEGER)
     await session.do("authenticate_user", server_handle=server)
     values = [(code, "new"), (99, "x"), (integer, "wrong"), (integer, 5), (code, "newer")]

@@ -176,6 +176,7 @@ class WatchedKeysFile:
             self._ring = _read(self._path).ring()
         except KeysFileError as error:
             self._ring = KeyRing(secrets.token_bytes(DIGEST_SIZE))
+            self._state = None  # to try again at the next call, also where the file stays as it is
             if str(error) != self._fault:
                 self._fault = str(error)
                 log_event(

@@ -81,6 +81,15 @@ class AttributeDefinition:
         """Whether it holds a list."""
         return isinstance(self.value, list)
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether it is an alarm that comes without a write: by a number, a signal, or because it
+        is true from the start.
+        """
+        if self.alarm is None:
+            return False
+        return self.alarm.threshold is not None or self.signal is not None or self.value is True
+
     def value_of(self, tag_name: str) -> Value:
         """What it holds at first in the object of that name.
 
@@ -107,11 +116,8 @@ class AttributeSet:
         self._by_name = {attribute.name.casefold(): attribute for attribute in self.attributes}
         self.has_alarm = any(attribute.alarm for attribute in self.attributes)
         self.has_history = any(attribute.is_historized for attribute in self.attributes)
-        #: Whether something in it changes by itself, so that alarms must be followed.
-        self.has_driven_alarm = any(
-            attribute.alarm and (attribute.alarm.threshold or attribute.signal)
-            for attribute in self.attributes
-        )
+        #: Whether an alarm in it comes without a write, so that it must be followed.
+        self.has_driven_alarm = any(attribute.is_driven for attribute in self.attributes)
 
     def find(self, name: str) -> AttributeDefinition | None:
         """The attribute of that name, in any case."""

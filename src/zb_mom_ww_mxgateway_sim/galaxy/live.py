@@ -178,7 +178,7 @@ class Galaxy:
     def _look_up(self, key: str, attribute: Attribute) -> bool:
         """Take what is deployed under that name; whether it is something else than before.
 
-        A value stays, unless its type is another now.
+        What was written stays, unless the type or the signal is another now (D).
         """
         found = self.store.attribute(key)
         before = attribute.definition
@@ -192,6 +192,7 @@ class Galaxy:
             before is not None
             and (before.data_type, before.is_array) == (definition.data_type, definition.is_array)
             and before.signal == definition.signal
+            and (before.value == definition.value or key in self._written)
         ):
             return False
         attribute.value = definition.value_of(attribute.owner.tag_name)
@@ -207,12 +208,18 @@ class Galaxy:
         """
         return self.store.within(reference.strip().partition(".")[0], roots)
 
+    @property
+    def written(self) -> list[Attribute]:
+        """What was written to and is still deployed."""
+        return list(self._written.values())
+
     def deploy(self, store: Store, users: Users) -> None:
         """Go by what is deployed now; items of removed objects have a configuration error then, and
         those whose object has come are resolved.
         """
         self.store, self.users = store, users
-        for key, attribute in list(self._attributes.items()):
+        # By name, as the store is quick with attributes of one object that come together.
+        for key, attribute in sorted(self._attributes.items()):
             changed = self._look_up(key, attribute)
             if attribute.definition is None:
                 self._written.pop(key, None)
@@ -355,6 +362,12 @@ class Galaxy:
     async def _until(self, due: float) -> None:
         left = due - self.clock.time()
         await (self.clock.sleep(left) if left > 0 else asyncio.sleep(0))
+
+
+async def breathe(number: int, breath: int = BREATH) -> None:
+    """Let other tasks have their turn where ``number``, counted from 1, ends a breath."""
+    if number % breath == 0:
+        await asyncio.sleep(0)
 
 
 def _tell(attribute: Attribute, index: int | None = None) -> None:

@@ -120,8 +120,13 @@ class AttributeReader:
         value = _value(long, data_type, before)
         signal = self._signal(long, data_type, value, before)
         alarm = _alarm(long, data_type, value, before)
-        if alarm is not None and alarm.threshold is not None and signal is not None:
-            raise long.error("follows another attribute; it cannot have a signal too", "signal")
+        if alarm is not None and alarm.threshold is not None:
+            if signal is not None:
+                raise long.error("follows another attribute; it cannot have a signal too", "signal")
+            if value is True:
+                raise long.error(
+                    "follows another attribute, which makes it true; leave it out", "value"
+                )
         security, is_historized = SecurityClassification.OPERATE, False
         if before is not None:
             security, is_historized = before.security, before.is_historized

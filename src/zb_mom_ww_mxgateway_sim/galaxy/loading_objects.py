@@ -157,12 +157,15 @@ class Objects:
 
     def _name(self, entry: _Entry) -> None:
         others = [other for other in self._machines if other is not entry]
-        for made in entry.objects():
-            key = made.tag_name.casefold()
+        names = [made.tag_name for made in entry.objects()]
+        if entry.is_machines:  # X{n} and X{n:03} are the same from X100 on
+            names += [entry.pattern.tag_name.format(n=10**digits) for digits in range(1, 9)]
+        for name in names:
+            key = name.casefold()
             is_taken = self._by_name.setdefault(key, entry) is not entry
             if is_taken or any(other.machine(key) for other in others):
                 raise entry.table.error(
-                    f"{made.tag_name!r} is the name of another object too; tag names are unique, "
+                    f"{name!r} is the name of another object too; tag names are unique, "
                     "in any case",
                     "tag_name",
                 )

@@ -108,6 +108,8 @@ class Store:
         self._former = tree.former
         self._longest = tree.longest
         self._views: dict[tuple[str, ...], View] = {}
+        #: The object that was last looked up by a reference, or had an alarm; with its key.
+        self._recent: tuple[str, StoredObject | None] = ("", None)
         self._db.execute(_SCHEMA)
         self._db.execute("BEGIN")
         inserted = self._db.executemany(_INSERT, tree.rows())
@@ -197,7 +199,11 @@ class Store:
         none. What follows the first dot is the attribute's name; brackets belong to no name.
         """
         tag_name, _, name = reference.partition(".")
-        found = self.find(tag_name=tag_name)
+        key = tag_name.casefold()
+        recent, found = self._recent
+        if key != recent:  # whoever uses one attribute of an object often uses the next
+            found = self._one("key = ?", key)
+            self._recent = key, found
         attribute = None if found is None else found.attributes.find(name)
         return None if found is None or attribute is None else (found, attribute)
 
@@ -239,10 +245,9 @@ class Store:
         return self._conditions(lambda attributes: attributes.has_alarm)
 
     def driven_alarms(self) -> Iterator[Condition]:
-        """The alarms that come and go by themselves: with a threshold, or a signal."""
+        """The alarms that come without a write: by a number, a signal, or true from the start."""
         for stored, condition in self._conditions(lambda attributes: attributes.has_driven_alarm):
-            assert condition.alarm is not None
-            if condition.alarm.threshold is not None or condition.signal is not None:
+            if condition.is_driven:
                 yield stored, condition
 
     def _conditions(self, wanted: Callable[[AttributeSet], bool]) -> Iterator[Condition]:
@@ -252,6 +257,7 @@ class Store:
             while batch := self.listed(listing, span, _BATCH):
                 span = Span(batch[-1].place + 1, span.last)
                 for stored in batch:
+                    self._recent = stored.tag_name.casefold(), stored
                     for attribute in stored.attributes.attributes:
                         if attribute.alarm is not None:
                             yield stored, attribute

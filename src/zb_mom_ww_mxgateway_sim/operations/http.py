@@ -69,6 +69,7 @@ class OperationsServer:
         }
         self._server: asyncio.Server | None = None
         self._connections: dict[_Connection, None] = {}  # the oldest first
+        self._ending = 0  # those that were hung up on and are still there
         self._alone = asyncio.Event()
         self._alone.set()
 
@@ -109,14 +110,21 @@ class OperationsServer:
     def admit(self, connection: _Connection) -> None:
         """A connection is there."""
         if len(self._connections) >= MAX_CONNECTIONS:
-            next(iter(self._connections)).abort()
+            oldest = next(iter(self._connections))
+            # Not counted any more, though it is gone only later: others may come meanwhile.
+            del self._connections[oldest]
+            self._ending += 1
+            oldest.abort()
         self._connections[connection] = None
         self._alone.clear()
 
     def forget(self, connection: _Connection) -> None:
         """A connection is gone."""
-        del self._connections[connection]
-        if not self._connections:
+        if connection in self._connections:
+            del self._connections[connection]
+        else:
+            self._ending -= 1
+        if not (self._connections or self._ending):
             self._alone.set()
 
     def answer(self, head: bytes) -> bytes:

@@ -24,7 +24,7 @@ _Value: TypeAlias = str | int | float
 #: The longest text of a field, in characters; clients send names of any length.
 _LONGEST: Final = 200
 #: What must not be seen even where somebody put it into a text: the secret of an API key.
-_SECRET: Final = re.compile(r"(mxgw_[^_\s]*_|bearer\s+)\S+", re.IGNORECASE)
+_SECRET: Final = re.compile(r"(mxgw_[^_\s]*_|bearer\s+)(?!<API key>)\S+", re.IGNORECASE)
 #: What a text may consist of to be readable without quotes.
 _PLAIN: Final = re.compile(r"[^\s\"'=\\]+")
 

@@ -135,9 +135,9 @@ class Observer:
         self.metrics.deploys.add()
         log_event("galaxy.deployed", objects=objects, attributes=attributes)
 
-    def fault_began(self, fault: str, session_id: str | None = None) -> None:
+    def fault_began(self, fault: str) -> None:
         """A fault of the simulator was switched on, or happened. ``fault`` is its kind."""
-        log_event("fault.began", logging.WARNING, fault=fault, session=session_id)
+        log_event("fault.began", logging.WARNING, fault=fault)
 
     def fault_ended(self, fault: str) -> None:
         """A fault of the simulator is over."""
