@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +14,6 @@ from grpclib.const import Status
 from grpclib.events import RecvRequest, listen
 from grpclib.exceptions import GRPCError
 
-from zb_mom_ww_mxgateway.errors import MxGatewayArgumentError
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import DeployEvent
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import AlarmProviderMode
 
@@ -125,7 +123,8 @@ class SimulatedGateway:
         self._change_interval = change_interval
         self._clock = clock or Clock()
         self._observer = Observer()
-        self._secure(cert_file, key_file, self_signed=self_signed)
+        certificate = tls.certificate(cert_file, key_file, self_signed=self_signed, host=host)
+        self._tls, self._certificate_sha256 = certificate
 
         self._keys = ApiKeys(WatchedKeysFile(Path(keys_file)) if keys_file else None)
         self._api_key = self._keys.add(api_key)
@@ -168,21 +167,6 @@ class SimulatedGateway:
         self._discovery: Discovery | None = None
         self._signals: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-
-    def _secure(
-        self, cert_file: str | Path | None, key_file: str | Path | None, *, self_signed: bool
-    ) -> None:
-        if key_file is not None and cert_file is None:
-            raise MxGatewayArgumentError("key_file goes with cert_file, which is not given")
-        if self_signed and cert_file is not None:
-            raise MxGatewayArgumentError("self_signed and cert_file exclude each other")
-        self._tls: ssl.SSLContext | None = None
-        self._certificate_sha256: str | None = None
-        if cert_file is not None:
-            self._tls = tls.server_context(cert_file, key_file)
-        elif self_signed:
-            made = tls.self_signed([self._host])
-            self._tls, self._certificate_sha256 = made.context, made.fingerprint
 
     def _loaded(self, *, plant: bool) -> GalaxyDefinition:
         if self._file is None:

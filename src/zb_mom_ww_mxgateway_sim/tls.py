@@ -28,6 +28,28 @@ _LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
+def certificate(
+    cert_file: str | Path | None, key_file: str | Path | None, *, self_signed: bool, host: str
+) -> tuple[ssl.SSLContext | None, str | None]:
+    """What to listen with, and the fingerprint of a certificate that is made for it.
+
+    Both are None for plaintext, which is where neither a file nor ``self_signed`` is given.
+
+    Raises:
+        MxGatewayArgumentError: What is given contradicts itself, or is not what it should be.
+    """
+    if key_file is not None and cert_file is None:
+        raise MxGatewayArgumentError("key_file goes with cert_file, which is not given")
+    if self_signed and cert_file is not None:
+        raise MxGatewayArgumentError("self_signed and cert_file exclude each other")
+    if cert_file is not None:
+        return server_context(cert_file, key_file), None
+    if self_signed:
+        made = make_self_signed([host])
+        return made.context, made.fingerprint
+    return None, None
+
+
 def server_context(cert_file: str | Path, key_file: str | Path | None = None) -> ssl.SSLContext:
     """The context of a server that shows the certificate in ``cert_file``.
 
@@ -76,7 +98,7 @@ class SelfSigned:
     certificate_pem: str = field(repr=False)
 
 
-def self_signed(hosts: Iterable[str] = (), *, now: datetime | None = None) -> SelfSigned:
+def make_self_signed(hosts: Iterable[str] = (), *, now: datetime | None = None) -> SelfSigned:
     """Make a certificate and a key for this process, valid for 30 days.
 
     The key is never on disk but encrypted, with a password that is nowhere but in this process.

@@ -8,6 +8,7 @@ import pytest
 from grpclib.const import Status
 from hypothesis import given, strategies as st
 
+from zb_mom_ww_mxgateway import MxGatewayArgumentError
 from zb_mom_ww_mxgateway_sim.auth.access import EVERYTHING, Access, AccessDenied, Tree
 
 #: Numbers of objects; each is below one with a lower number, or a root.
@@ -115,3 +116,10 @@ def test_a_refusal_says_what_was_asked_and_where_the_key_may_and_stays_short(
 def test_one_name_is_not_taken_for_a_list_of_letters() -> None:
     with pytest.raises(TypeError, match=r"as in \['TestArea'\]"):
         Access.of(read="TestArea")
+
+
+@pytest.mark.parametrize("name", ["", " ", "Tank_01.Level", "Tank_01."])
+@pytest.mark.parametrize("part", ["browse", "read", "write"])
+def test_a_key_is_narrowed_to_objects_and_not_to_attributes(part, name):
+    with pytest.raises(MxGatewayArgumentError, match="no tag name"):
+        Access.of(**{part: ["Tank_01", name]})

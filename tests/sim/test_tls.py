@@ -35,7 +35,7 @@ from zb_mom_ww_mxgateway import (
 from zb_mom_ww_mxgateway.errors import MxGatewayCertificateError
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
 from zb_mom_ww_mxgateway_sim.services import GatewayCodec
-from zb_mom_ww_mxgateway_sim.tls import SelfSigned, self_signed, server_context
+from zb_mom_ww_mxgateway_sim.tls import SelfSigned, make_self_signed, server_context
 
 
 class Connection(H2Protocol):
@@ -116,7 +116,7 @@ def saved(folder: Path, made: SelfSigned) -> Path:
 
 @pytest.fixture(scope="module")
 def made() -> SelfSigned:
-    return self_signed(["plant.example"])
+    return make_self_signed(["plant.example"])
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_a_client_that_pins_the_fingerprint_is_served(
     """Row: TLS on a configured endpoint, often with a self-signed certificate."""
     assert await opened(**gateway, certificate_sha256=made.fingerprint)
     with pytest.raises(MxGatewayCertificateError, match="not the pinned one"):
-        await opened(**gateway, certificate_sha256=self_signed().fingerprint)
+        await opened(**gateway, certificate_sha256=make_self_signed().fingerprint)
 
 
 @pytest.mark.parametrize("name", [None, "127.0.0.1", "plant.example"])
@@ -223,7 +223,7 @@ async def test_plaintext_to_a_port_that_talks_tls_is_hung_up_on_and_nothing_brea
 
 def test_a_self_signed_certificate_is_of_this_host_and_for_thirty_days() -> None:
     now = datetime(2026, 1, 31, 12, 0, tzinfo=timezone.utc)
-    made = self_signed(["plant.example", "192.0.2.7", "2001:db8::7", "localhost"], now=now)
+    made = make_self_signed(["plant.example", "192.0.2.7", "2001:db8::7", "localhost"], now=now)
     certificate = x509.load_pem_x509_certificate(made.certificate_pem.encode())
     assert certificate.not_valid_before_utc == now - timedelta(minutes=5)
     assert certificate.not_valid_after_utc == now + timedelta(days=30)
@@ -238,7 +238,7 @@ def test_a_self_signed_certificate_is_of_this_host_and_for_thirty_days() -> None
 
 
 def test_each_certificate_is_another_and_shows_no_key() -> None:
-    one, other = self_signed(), self_signed()
+    one, other = make_self_signed(), make_self_signed()
     assert one.fingerprint != other.fingerprint
     assert "PRIVATE" not in one.certificate_pem
     assert "PRIVATE" not in repr(one)
@@ -248,13 +248,13 @@ def test_the_key_of_a_self_signed_certificate_leaves_nothing_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    self_signed()
+    make_self_signed()
     assert not list(tmp_path.iterdir())
 
 
 def test_a_host_that_no_certificate_can_name_is_refused() -> None:
     with pytest.raises(MxGatewayArgumentError, match="'größe' cannot stand in a certificate"):
-        self_signed(["größe"])
+        make_self_signed(["größe"])
 
 
 @pytest.fixture(scope="module")
@@ -342,4 +342,4 @@ def test_a_key_of_another_certificate_is_refused(
 def test_without_cryptography_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
     with pytest.raises(MxGatewayArgumentError, match=r'install "zb-mom-ww-mxgateway\[sim\]"'):
-        self_signed()
+        make_self_signed()

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from zb_mom_ww_mxgateway.errors import MxGatewayArgumentError
+
 #: How much of a reference, and how many subtrees, a refusal repeats.
 _SHOWN_CHARACTERS: Final = 100
 _SHOWN_ROOTS: Final = 5
@@ -64,6 +66,7 @@ class Access:
 
         Raises:
             TypeError: One of them is a str.
+            MxGatewayArgumentError: One cannot be the tag name of an object.
         """
         return cls(browse=_roots(browse), read=_roots(read), write=_roots(write))
 
@@ -104,7 +107,16 @@ EVERYTHING: Final = Access()
 def _roots(names: Iterable[str] | None) -> tuple[str, ...] | None:
     if isinstance(names, str):
         raise TypeError(f"tag names are given as a list, as in [{names!r}]")
-    return None if names is None else tuple(names)
+    if names is None:
+        return None
+    roots = tuple(names)
+    for name in roots:
+        if not name.strip() or "." in name:
+            raise MxGatewayArgumentError(
+                f"{name!r} is no tag name of an object; a key is narrowed to objects and all below "
+                "them, not to attributes"
+            )
+    return roots
 
 
 def _denied(act: str, name: str, roots: tuple[str, ...] | None) -> AccessDenied:
