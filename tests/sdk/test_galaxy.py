@@ -183,7 +183,10 @@ def test_any_filters_in_pages_of_any_size_keep_what_the_conditions_say(
     with_attributes: bool,
 ) -> None:
     async def run() -> None:
-        async with SimulatedGateway(machines=3, plant=False) as gateway, await connecting(gateway) as galaxy:
+        async with (
+            SimulatedGateway(machines=3, plant=False) as gateway,
+            await connecting(gateway) as galaxy,
+        ):
             kept = Kept(await galaxy.discover_hierarchy())
             arguments: dict[str, Any] = {**filters, "max_depth": max_depth, "page_size": page_size}
             if root is not None:

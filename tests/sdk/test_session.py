@@ -15,7 +15,6 @@ from zb_mom_ww_mxgateway import (
     MxEventFamily,
     MxGatewayArgumentError,
     MxGatewayAuthenticationError,
-    MxGatewayCommandError,
     MxGatewaySessionClosedError,
     MxGatewaySessionNotFoundError,
     MxGatewaySessionNotReadyError,
@@ -161,7 +160,7 @@ async def test_a_password_of_the_wrong_type_is_not_shown(session: Session) -> No
     assert "AuthenticateUserCommand.password: expected str, got bytes" in str(caught.value)
 
 
-async def test_an_unknown_user_is_an_error_of_mxaccess_that_names_the_guid(session: Session) -> None:
+async def test_an_unknown_user_is_an_mxaccess_error_that_names_the_guid(session: Session) -> None:
     server = await session.register("tests")
     with pytest.raises(MxAccessError, match="00000000-0000-0000-0000-000000000000"):
         await session.archestra_user_to_id(server, "00000000-0000-0000-0000-000000000000")
