@@ -281,14 +281,17 @@ class Session:
 
     def take(self, item_handle: int) -> tuple[int, Event]:
         """The next queued event, and its sequence; the item's where the order is not given."""
-        first = self.events[self.taken]
-        if first.unordered:
-            at = self.taken
-            while (event := self.events[at]).item_handle != item_handle:
-                at += 1
-                assert self.events[at].unordered == first.unordered
-            del self.events[at]
-            self.events.insert(self.taken, event._replace(unordered=0))
+        group = self.events[self.taken].unordered
+        if group:
+            # A subscriber that resumes within such a group may have been told of any of it before.
+            at, *_ = [
+                at
+                for at, event in enumerate(self.events)
+                if event.unordered == group and event.item_handle == item_handle
+            ]
+            event = self.events[at]
+            self.events[at] = self.events[self.taken]
+            self.events[self.taken] = event._replace(unordered=0)
         self.taken += 1
         return self.taken, self.events[self.taken - 1]
 

@@ -118,7 +118,7 @@ _singles = st.one_of(
 @st.composite
 def _many(draw: st.DrawFn, member: str | None = None) -> Many:
     member = member or draw(st.sampled_from(sorted(_members)))
-    values = tuple(draw(st.lists(_members[member], max_size=4)))
+    values = tuple(draw(st.lists(_members[member], max_size=5)))
     fitting = st.sampled_from([(), (len(values),)])
     dimensions = draw(mostly(fitting, st.sampled_from([(2, 2), (3,)])))
     return Many(member, values, dimensions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from grpclib.client import Channel
@@ -22,7 +22,7 @@ from zb_mom_ww_mxgateway_sim.limits import Limits
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 from .conftest import ChannelTransport
-from .model import Session, Write
+from .model import Item, Session, Write
 from .model_driver import Pair, mx_value, write_fields
 from .model_inputs import USERS, deployed, galaxy, maybe_times, references, values
 from .model_plant import OK, Plant, Users
@@ -35,6 +35,10 @@ NO_HANDLES = [0, -1, 99_999]
 #: Ids of users who have not logged in.
 NO_USERS = [0, 1, 11, 12, 13]
 SESSIONS = 3
+
+
+def _is_good(item: Item) -> bool:
+    return item.last is not None and item.last.status == OK
 
 
 class Machine(RuleBasedStateMachine):
@@ -162,9 +166,13 @@ class Machine(RuleBasedStateMachine):
         return data.draw(st.sampled_from(pair.server_handles + NO_HANDLES), "no server")
 
     def item(
-        self, data: st.DataObject, pair: Pair, server: int | None = None, *, advised: bool = False
+        self,
+        data: st.DataObject,
+        pair: Pair,
+        server: int | None = None,
+        fits: Callable[[Item], bool] = lambda item: True,
     ) -> tuple[int, int]:
-        """A server handle and an item handle, mostly of an item that is there."""
+        """A server handle and an item handle, mostly of an item that is there and ``fits``."""
         items = [
             item
             for one in pair.model.registrations
@@ -172,8 +180,8 @@ class Machine(RuleBasedStateMachine):
             if server in (None, one.handle)
         ]
         if items and not self.is_odd(data):
-            if advised and not self.is_odd(data):
-                items = [item for item in items if item.last and item.last.status == OK] or items
+            if not self.is_odd(data):
+                items = [item for item in items if fits(item)] or items
             found = data.draw(st.integers(0, len(items) - 1), "item")
             return items[found].registration.handle, items[found].handle
         wrong = data.draw(st.sampled_from(pair.item_handles + NO_HANDLES), "no item")
@@ -183,7 +191,7 @@ class Machine(RuleBasedStateMachine):
         self, data: st.DataObject, pair: Pair, command: str, server: int | None = None
     ) -> tuple[Write, dict[str, Any]]:
         """A write, for the model and as fields of a command or entry."""
-        server_handle, item_handle = self.item(data, pair, server, advised=True)
+        server_handle, item_handle = self.item(data, pair, server, _is_good)
         found = [
             item
             for one in pair.model.registrations

@@ -35,6 +35,15 @@ WRITES: dict[str, type[Any]] = {
     "write_secured": WriteSecuredBulkEntry,
     "write_secured2": WriteSecured2BulkEntry,
 }
+#: Items for which a command makes sense.
+MEANT_FOR: dict[str, Callable[[Item], bool]] = {
+    "advise": lambda item: item.last is None,
+    "advise_supervisory": lambda item: item.last is None,
+    "un_advise": lambda item: item.last is not None,
+    "remove_item": lambda item: True,
+    "suspend": lambda item: item.last is not None and not item.is_suspended,
+    "activate": lambda item: item.is_suspended,
+}
 
 
 class OpenGalaxy(Machine):
@@ -117,15 +126,11 @@ class OpenGalaxy(Machine):
         if done:
             pair.name_item(done[0], done[1].item_handle)
 
-    @rule(
-        data=st.data(),
-        command=st.sampled_from(
-            ["advise", "advise_supervisory", "un_advise", "remove_item", "suspend", "activate"]
-        ),
-    )
+    @rule(data=st.data(), command=st.sampled_from(sorted(MEANT_FOR)))
     def do_something_with_an_item(self, data: st.DataObject, command: str) -> None:
         pair = self.pair(data)
-        model, (server, item) = pair.model, self.item(data, pair)
+        server, item = self.item(data, pair, fits=MEANT_FOR[command])
+        model = pair.model
         act: dict[str, Callable[[int, int], object]] = {
             "advise": model.advise,
             "advise_supervisory": model.advise,
@@ -336,6 +341,7 @@ class SecuredGalaxy(OpenGalaxy):
 
 for machine in (OpenGalaxy, SecuredGalaxy):
     machine.TestCase.settings = settings(
+        max_examples=2 * settings().max_examples,
         stateful_step_count=80,
         report_multiple_bugs=False,  # the second is easier to find without the first
     )
