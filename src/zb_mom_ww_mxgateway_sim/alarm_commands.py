@@ -11,7 +11,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmCommand,
     AcknowledgeAlarmReplyPayload,
     AlarmFailoverConfig,
-    AlarmProviderMode,
     AlarmSubtagTarget,
     QueryActiveAlarmsCommand,
     QueryActiveAlarmsReplyPayload,
@@ -39,7 +38,7 @@ class AlarmCommands(CommandHandlers[Session]):
         changes of the gateway's source from it. The source fails when the simulator is told so:
         numbers of failures and probes have nothing to count.
         """
-        if command.forced_mode not in AlarmProviderMode:
+        if not command.forced_mode.is_known:
             raise NotSimulated(f"forced_mode {command.forced_mode:d}")
         _check_failover(command.failover)
         selection = Selection.of(
