@@ -27,13 +27,13 @@ demo: $(READY) ## Show the main job against a simulator.
 	@$(PY) -m zb_mom_ww_mxgateway_cli demo
 
 test: $(READY) ## Run the tests.
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist worksteal
 
 test-deep: $(READY) ## Run the tests with many more examples.
-	$(PY) -m pytest --hypothesis-profile=deep
+	$(PY) -m pytest -n auto --dist worksteal --hypothesis-profile=deep
 
 coverage: $(READY) ## Run the tests and hold lines and branches of src above 95 %.
-	$(PY) -m pytest --cov --cov-report=term
+	$(PY) -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 generate: $(READY) ## Generate the package from PROTO_DIR into OUT.
 	$(PY) -m codegen generate --proto-dir $(PROTO_DIR) --out $(OUT)
