@@ -53,7 +53,7 @@ class CommandViews(Views):
             reply = self.type_name(command.reply) if command.reply else "None"
             result = command.result
             params = tuple(self._param(param) for param in command.params)
-            doc = command.doc or f"Command {command.kind}."
+            doc = command.text
             yield CommandView(
                 name=command.name,
                 constant=command.constant,

@@ -73,6 +73,7 @@ class _Pairing:
             reply=self._reply_ref,
             kind_enum=kind_ref,
             value_message=self._value_ref(),
+            protocol=self._rules.protocol,
             max_bulk_items=self._rules.max_bulk_items,
             commands=commands,
         )

@@ -21,12 +21,14 @@ class CommandConventions:
 
     ``rpc`` carries the commands; ``request_suffix`` is what payload messages are called beyond
     their kind. ``reply_arms`` names the reply member of kinds that share another kind's.
+    ``protocol`` is what the gateway says of itself when it speaks this contract.
     ``optional`` (its default is the type's) and ``keyword_only`` list fields by method name.
     """
 
     rpc: str
     request_suffix: str
     value_message: str
+    protocol: int
     max_bulk_items: int
     reply_arms: Mapping[str, str]
     optional: Mapping[str, Sequence[str]]
@@ -95,7 +97,12 @@ def _commands(table: dict[str, Any]) -> CommandConventions:
             f"[commands] has no key {min(unknown)!r}; known are {', '.join(sorted(known))}"
         )
     given: dict[str, Any] = {"reply_arms": {}, "optional": {}, "keyword_only": {}, **table}
-    for name, kind in (("rpc", str), ("request_suffix", str), ("max_bulk_items", int)):
+    for name, kind in (
+        ("rpc", str),
+        ("request_suffix", str),
+        ("protocol", int),
+        ("max_bulk_items", int),
+    ):
         if not isinstance(given.get(name), kind):
             raise TypeError(f"[commands] {name} must be given, as {kind.__name__}")
     return CommandConventions(**given)

@@ -163,6 +163,11 @@ class Command:
     result: Field | None
     bulk_field: str | None
 
+    @property
+    def text(self) -> str:
+        """What the contract says of it; its kind where it says nothing."""
+        return self.doc or f"Command {self.kind}."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
@@ -173,6 +178,7 @@ class Commands:
     reply: Ref
     kind_enum: Ref
     value_message: Ref
+    protocol: int
     max_bulk_items: int
     commands: tuple[Command, ...]
 

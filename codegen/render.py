@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -69,10 +70,19 @@ def render(schema: ir.Schema, descriptor_set: bytes) -> dict[str, bytes]:
     files = {path: text.encode() for path, text in _format(texts).items()}
     files[f"{schema.root}/contract.binpb"] = descriptor_set
     files[f"{schema.root}/py.typed"] = b""
+    if schema.commands:
+        files[f"{schema.root}/commands.json"] = _summary(schema.commands).encode()
     for path, content in files.items():
         if path.endswith(".py"):
             _check(path, content)
     return dict(sorted(files.items()))
+
+
+def _summary(commands: ir.Commands) -> str:
+    """What can be said of the commands without importing any of it: their names and texts."""
+    texts = {command.name: " ".join(command.text.split()) for command in commands.commands}
+    summary = {"commands": texts, "protocol": commands.protocol}
+    return json.dumps(summary, ensure_ascii=False, indent=2) + "\n"
 
 
 def _texts(schema: ir.Schema) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     OpenSessionRequest,
     StreamEventsRequest,
 )
+from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.commands import PROTOCOL_VERSION
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessGatewayStub
 
 from .alarms import AlarmCalls
@@ -40,8 +41,8 @@ from .options import ClientOptions
 from .session import Session
 from .streams import Reader, Stream
 
-#: The version of the gateway's public protocol that this SDK was written against.
-GATEWAY_PROTOCOL_VERSION: Final = 3
+#: The version of the gateway's public protocol that this SDK was generated for.
+GATEWAY_PROTOCOL_VERSION: Final = PROTOCOL_VERSION
 
 _log = logging.getLogger("zb_mom_ww_mxgateway")
 

@@ -54,6 +54,7 @@ package = "door_contract"
 rpc = "door.v1.Door.Invoke"
 request_suffix = "Command"
 value_message = "door.v1.Value"
+protocol = 1
 max_bulk_items = 10
 """
 

@@ -70,6 +70,9 @@ from .messages import (
     WriteSecuredCommand,
 )
 
+#: The version of the gateway's public protocol that the contract is.
+PROTOCOL_VERSION: Final = 3
+
 #: The most entries that the gateway takes in one bulk command.
 MAX_BULK_ITEMS: Final = 10000
 
