@@ -1,58 +1,56 @@
-"""``mxgw-py``: the group of all commands, and the one place where errors become exit codes."""
+"""``mxgw-py``: the one place where errors become exit codes."""
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from .contract import contract
-from .demo import demo
-from .handle import add_handle_commands
-from .output import EXPECTED, INTERRUPTED, USAGE, fail
-from .session import close_session, open_session, smoke, stream_events
-from .simulate import simulate
-from .version import version
+from . import exits
+from .output import fail, wants_json
+from .program import Program
 
 
 @click.group(
+    cls=Program,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 ok, 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout, "
-    "6 some items failed, 130 Ctrl-C, 143 SIGTERM; simulate ends with 0 on either.",
+    epilog="mxgw-py COMMAND --help has the options and an example; mxgw-py help exit-codes, "
+    "environment or profiles explains what all commands share.",
 )
 @click.version_option(package_name="zb-mom-ww-mxgateway", prog_name="mxgw-py")
 def cli() -> None:
     """Talk to an MXAccess Gateway, or simulate one."""
 
 
-for _command in (
-    version,
-    simulate,
-    demo,
-    smoke,
-    open_session,
-    close_session,
-    stream_events,
-    contract,
-):
-    cli.add_command(_command)
-add_handle_commands(cli)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code."""
     if not arguments:
         run(["--help"])
-        return USAGE
-    as_json = "--json" in arguments
+        return exits.USAGE
+    as_json = wants_json(arguments)
     try:
         return int(cli.main(list(arguments), prog_name="mxgw-py", standalone_mode=False) or 0)
-    except EXPECTED as error:
-        return fail(error, as_json=as_json)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"{context.command_path} --help" if context is not None else None
+        text = "; ".join([error.format_message(), *getattr(error, "__notes__", ())])
+        return fail(text, type(error).__name__, error.exit_code, as_json=as_json, hint=hint)
     except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read had enough. What is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OK
+    except Exception as error:
+        from .failures import EXPECTED, exit_code
+
+        if not isinstance(error, EXPECTED):
+            raise
+        text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        return fail(text, type(error).__name__, exit_code(error), as_json=as_json)
 
 
 def main() -> None:

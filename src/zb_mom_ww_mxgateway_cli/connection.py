@@ -2,63 +2,113 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
-from types import FrameType
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
-from zb_mom_ww_mxgateway import ClientOptions, ConnectOptions, GatewayClient
+from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
 from zb_mom_ww_mxgateway.channel import GatewayChannel
 
-from .output import TERMINATED
+from .output import Output, with_output
+from .profiles import profile_for
+from .references import FORMS, from_variable, resolved
+from .running import run_async
 from .values import Seconds
 
 DEFAULT_ENDPOINT: Final = "localhost:5000"
-ENDPOINT_VARIABLE: Final = "MXGATEWAY_ENDPOINT"
-API_KEY_VARIABLE: Final = "MXGATEWAY_API_KEY"
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 _OPTIONS: Final = (
     click.option(
         "--endpoint",
-        envvar=ENDPOINT_VARIABLE,
-        default=DEFAULT_ENDPOINT,
-        show_default=True,
+        envvar="MXGATEWAY_ENDPOINT",
         show_envvar=True,
-        help="Gateway as host:port.",
+        help=f"Gateway as host:port.  [default: {DEFAULT_ENDPOINT}]",
     ),
     click.option(
-        "--api-key", help="API key. Other users of this machine may see it; prefer --api-key-env."
+        "--api-key",
+        envvar="MXGATEWAY_API_KEY",
+        show_envvar=True,
+        help=f"API key: {FORMS}, which other users of this machine may see.",
     ),
     click.option(
-        "--api-key-env",
-        metavar="NAME",
-        help=f"Environment variable that holds the API key.  [default: {API_KEY_VARIABLE}]",
+        "--api-key-env", metavar="NAME", help="Environment variable that holds the API key."
     ),
-    click.option("--plaintext", is_flag=True, help="Talk without TLS."),
+    click.option(
+        "--plaintext",
+        is_flag=True,
+        envvar="MXGATEWAY_PLAINTEXT",
+        show_envvar=True,
+        help="Talk without TLS.",
+    ),
     click.option("--tls", is_flag=True, help="Talk with TLS (the default)."),
-    click.option("--ca-file", type=click.Path(), help="PEM file of authorities to trust."),
+    click.option(
+        "--ca-file",
+        envvar="MXGATEWAY_CA_FILE",
+        show_envvar=True,
+        help="PEM file of authorities to trust.",
+    ),
     click.option(
         "--certificate-sha256",
         metavar="HEX",
+        envvar="MXGATEWAY_CERTIFICATE_SHA256",
+        show_envvar=True,
         help="Fingerprint of the one certificate to trust, such as a self-signed one.",
     ),
-    click.option("--server-name-override", help="Name that the certificate carries."),
+    click.option(
+        "--client-cert-file",
+        envvar="MXGATEWAY_CLIENT_CERT_FILE",
+        show_envvar=True,
+        help="PEM file of a certificate to show.",
+    ),
+    click.option(
+        "--client-key-file",
+        envvar="MXGATEWAY_CLIENT_KEY_FILE",
+        show_envvar=True,
+        help="PEM file of its key, if not in the same file.",
+    ),
+    click.option(
+        "--server-name-override",
+        envvar="MXGATEWAY_SERVER_NAME_OVERRIDE",
+        show_envvar=True,
+        help="Name that the certificate carries.",
+    ),
+    click.option(
+        "--profile",
+        envvar="MXGATEWAY_PROFILE",
+        show_envvar=True,
+        help="Profile to connect with; see 'config'.",
+    ),
     click.option(
         "--timeout",
         type=Seconds(min=0, min_open=True),
+        envvar="MXGATEWAY_TIMEOUT",
+        show_envvar=True,
         help="Seconds for one call; for a stream, until it ends.",
     ),
-    json_option,
+)
+
+#: Options of TLS alone. Where they were not typed, they give way to a --plaintext that was.
+_TLS_ONLY: Final = (
+    "ca_file",
+    "certificate_sha256",
+    "client_cert_file",
+    "client_key_file",
+    "server_name_override",
+)
+#: What the options above are called as arguments.
+_SETTINGS: Final = (
+    "endpoint",
+    "api_key",
+    "api_key_env",
+    "plaintext",
+    "tls",
+    "timeout",
+    *_TLS_ONLY,
 )
 
 
@@ -68,7 +118,7 @@ class Connection:
 
     options: ClientOptions
     timeout: float | None
-    as_json: bool
+    output: Output
 
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[GatewayClient, None]:
@@ -86,55 +136,19 @@ class Connection:
             await channel.close()
 
 
-def api_key_from(
-    api_key: str | None, api_key_env: str | None, *, default: str | None = None
-) -> str | None:
-    """The key as given, or from the environment; a variable that was named has to be set.
-
-    ``default`` names the variable that is looked at without being asked for.
-    """
-    if api_key is not None and api_key_env is not None:
-        raise click.UsageError("--api-key and --api-key-env exclude each other")
-    if api_key is not None:
-        return api_key
-    variable = api_key_env or default
-    key = os.environ.get(variable) if variable else None
-    if api_key_env is not None and not key:
-        raise click.UsageError(f"--api-key-env: the environment variable {api_key_env} is not set")
-    return key or None
-
-
 def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callable[..., int]:
-    """Add the connection options to an async command; it gets a ``Connection`` first."""
+    """Add the connection and output options to an async command; it gets a ``Connection`` first."""
 
+    @with_output
     @wraps(command)
-    def run(
-        *,
-        endpoint: str,
-        api_key: str | None,
-        api_key_env: str | None,
-        plaintext: bool,
-        tls: bool,
-        ca_file: str | None,
-        certificate_sha256: str | None,
-        server_name_override: str | None,
-        timeout: float | None,
-        as_json: bool,
-        **arguments: Any,
-    ) -> int:
-        if plaintext and tls:
-            raise click.UsageError("--plaintext and --tls exclude each other")
-        given: ConnectOptions = {
-            "api_key": api_key_from(api_key, api_key_env, default=API_KEY_VARIABLE),
-            "plaintext": plaintext,
-            "ca_file": ca_file,
-            "certificate_sha256": certificate_sha256,
-            "server_name_override": server_name_override,
-        }
+    def run(*, output: Output, profile: str | None, **arguments: Any) -> int:
+        context = click.get_current_context()
+        given = {name: arguments.pop(name) for name in _SETTINGS}
+        settings = _settings(context, given, profile)
+        timeout = settings.pop("timeout", None)
         if timeout is not None:
-            given["call_timeout"] = timeout
-        options = ClientOptions(endpoint=endpoint, **given)
-        connection = Connection(options, timeout, as_json)
+            settings["call_timeout"] = timeout
+        connection = Connection(ClientOptions(**settings), timeout, output)
         return run_async(command(connection, **arguments))
 
     for option in reversed(_OPTIONS):
@@ -142,35 +156,29 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
     return run
 
 
-def run_async(main: Coroutine[Any, Any, int | None]) -> int:
-    """Run a command to its end; its exit code.
+def _settings(context: click.Context, given: dict[str, Any], profile: str | None) -> dict[str, Any]:
+    """What was typed, over what the environment has, over what a profile has."""
+    if _typed(context, "plaintext") and _typed(context, "tls"):
+        raise click.UsageError("--plaintext and --tls exclude each other")
+    if _typed(context, "api_key") and given["api_key_env"] is not None:
+        raise click.UsageError("--api-key and --api-key-env exclude each other")
+    kept = profile_for(profile, given["endpoint"])
+    found = {name.replace("-", "_"): value for name, value in kept.items()}
+    found |= {name: value for name, value in given.items() if value not in (None, False)}
+    found.setdefault("endpoint", DEFAULT_ENDPOINT)
+    if found.pop("tls", False) and not _typed(context, "plaintext"):
+        found.pop("plaintext", None)
+    if _typed(context, "plaintext"):
+        for name in _TLS_ONLY:
+            if not _typed(context, name):
+                found.pop(name, None)
+    variable = found.pop("api_key_env", None)
+    if variable is not None:
+        found["api_key"] = from_variable(variable, "--api-key-env")
+    elif "api_key" in found:
+        found["api_key"] = resolved(found["api_key"], "--api-key")
+    return found
 
-    SIGTERM (and Ctrl-Break on Windows) ends it as Ctrl-C does: what it opened is closed.
-    """
-    return asyncio.run(_until_terminated(main))
 
-
-async def _until_terminated(main: Coroutine[Any, Any, int | None]) -> int:
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(main)
-    stopped = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        loop.call_soon_threadsafe(task.cancel)
-
-    # signal.signal and not loop.add_signal_handler, which Windows has not.
-    numbers = [signal.SIGTERM]
-    if sys.platform == "win32":
-        numbers.append(signal.SIGBREAK)
-    previous = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        return await task or 0
-    except asyncio.CancelledError:
-        if stopped:
-            return TERMINATED
-        raise
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+def _typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -11,7 +11,7 @@ import zb_mom_ww_mxgateway_contracts
 from zb_mom_ww_mxgateway import MxGatewayProtocolError
 
 from .connection import Connection, connected
-from .output import FAILURE, OK, emit
+from .exits import FAILURE, OK
 
 if TYPE_CHECKING:
     from .contract_diff import Change
@@ -38,14 +38,13 @@ async def diff(connection: Connection) -> int:
         ) from None
     found = changes(_own(), await _served(connection))
     compatible = all(change.compatible for change in found)
-    if connection.as_json:
-        emit(
+    if not connection.output.is_table:
+        connection.output.record(
             {
                 "changes": [_shown(change) for change in found],
                 "compatible": compatible,
                 "endpoint": connection.options.endpoint,
-            },
-            as_json=True,
+            }
         )
     else:
         for change in found:

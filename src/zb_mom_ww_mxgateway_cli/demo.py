@@ -23,8 +23,8 @@ from zb_mom_ww_mxgateway import (
     to_mx_value,
 )
 
-from .connection import run_async
 from .output import table
+from .running import run_async
 
 _TAGS: Final = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 11)]
 _WATCH_SECONDS: Final = 3.0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final, cast
 
 import click
@@ -27,8 +26,9 @@ from zb_mom_ww_mxgateway_wire.fields import FieldInfo, fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
-from .output import OK, SOME_FAILED, emit
+from .exits import OK, SOME_FAILED
 from .readable import readable, show
+from .references import FORMS, asked, from_variable, resolved
 from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
 
 Spec = CommandSpec[Message, object]
@@ -63,15 +63,10 @@ _PARSE: Final[Mapping[str, Callable[[str], object]]] = {
 Fill = Callable[[dict[str, Any]], Any]
 
 
-def add_handle_commands(group: click.Group) -> None:
-    """Add one command for each of the contract's that ``group`` has not by hand."""
-    for spec in COMMANDS.values():
-        name = spec.name.replace("_", "-")
-        if name not in group.commands:
-            group.add_command(_command(name, spec))
-
-
-def _command(name: str, spec: Spec) -> click.Command:
+@cache
+def handle_command(name: str) -> click.Command:
+    """The command line's command for one of ``COMMANDS``."""
+    spec = COMMANDS[name]
     options: list[Callable[[Any], Any]] = [
         click.option("--session-id", required=True, help="Session that the command runs in.")
     ]
@@ -90,7 +85,7 @@ def _command(name: str, spec: Spec) -> click.Command:
     command: Any = connected(run)
     for option in reversed(options):
         command = option(command)
-    return click.command(name, help=spec.doc)(command)
+    return click.command(name.replace("_", "-"), help=spec.doc)(command)
 
 
 def _param(
@@ -142,24 +137,19 @@ def _value_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
 
 
 def _secret_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
-    """A secret: given, from a variable, or asked for without echo."""
+    """A secret: given, from a variable or file, or asked for without echo."""
     flag = _flag(param.name)
     variable = f"{param.name}_env"
+    text = f"{param.doc} {FORMS}; asked for where it is not given."
     options = [
-        click.option(flag, param.name, help=f"{param.doc} Others may see it; prefer to be asked."),
+        click.option(flag, param.name, help=text),
         click.option(f"{flag}-env", variable, metavar="NAME", help="Variable that holds it."),
     ]
 
     def fill(given: dict[str, Any]) -> str:
-        if given[param.name] is not None:
-            return str(given[param.name])
         if given[variable] is not None:
-            if given[variable] not in os.environ:
-                raise click.UsageError(f"{flag}-env: {given[variable]} is not set")
-            return os.environ[given[variable]]
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"there is no terminal to ask at; use {flag}-env")
-        return str(click.prompt(param.name.capitalize(), hide_input=True, err=True))
+            return from_variable(given[variable], f"{flag}-env")
+        return asked(flag) if given[param.name] is None else resolved(given[param.name], flag)
 
     return options, fill
 
@@ -279,14 +269,13 @@ async def _invoke(connection: Connection, spec: Spec, session_id: str, payload: 
 
 def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
     if spec.bulk_field is None or spec.reply_member is None:
-        show(reply, as_json=connection.as_json)
+        show(reply, connection.output)
         return OK
     results: list[Message] = getattr(getattr(reply, spec.reply_member), str(spec.result_field))
-    rows = [
-        result.to_dict(include_default_values=True) if connection.as_json else readable(result)
-        for result in results
-    ]
-    emit(rows, as_json=connection.as_json)
+    connection.output.rows(
+        [result.to_dict(include_default_values=True) for result in results],
+        [readable(result) for result in results],
+    )
     return SOME_FAILED if any(_failed(result) for result in results) else OK
 
 

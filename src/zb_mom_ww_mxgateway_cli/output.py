@@ -2,109 +2,254 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+import sys
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import wraps
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 import click
 
-from zb_mom_ww_mxgateway import (
-    EncodeError,
-    MxGatewayArgumentError,
-    MxGatewayAuthenticationError,
-    MxGatewayAuthorizationError,
-    MxGatewayCertificateError,
-    MxGatewayError,
-    MxGatewayTimeoutError,
-    MxGatewayUnavailableError,
-)
+Form: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+TimeForm: TypeAlias = Literal["relative", "iso", "raw"]
+Row: TypeAlias = Mapping[str, Any]
+#: Takes the next row of a stream: its data, and what people are shown of it.
+Write: TypeAlias = Callable[[Row, str], None]
 
-OK: Final = 0
-FAILURE: Final = 1
-USAGE: Final = 2
-UNREACHABLE: Final = 3
-DENIED: Final = 4
-TIMED_OUT: Final = 5
-SOME_FAILED: Final = 6
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
+_T = TypeVar("_T")
+
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_NANOS: Final = 10**9
 
 
-def emit(value: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print a result: one line of JSON with sorted keys, or lines or a table for people."""
-    if as_json:
-        # ASCII alone: pipes on Windows seldom carry more.
-        click.echo(json.dumps(value, sort_keys=True))
-    elif isinstance(value, Mapping):
-        _lines(value)
-    else:
-        table(value)
+class Moment(Protocol):
+    """A point in time, such as the contract's Timestamp."""
+
+    def to_nanoseconds(self) -> int:
+        """Nanoseconds since 1970 in UTC."""
+        ...
+
+    def to_json(self) -> str:
+        """ISO 8601 in UTC, in quotes."""
+        ...
 
 
-def _lines(value: Mapping[str, Any]) -> None:
-    for key, item in value.items():
-        if item != "":
-            click.echo(f"{key}: {_cell(item)}")
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How results are printed.
+
+    ``table`` is for people, ``json`` one line for the whole result with sorted keys, ``jsonl`` one
+    such line for each row, ``csv`` a header and a line for each row.
+    """
+
+    form: Form
+    times: TimeForm = "iso"
+
+    @property
+    def is_table(self) -> bool:
+        """Whether people read it."""
+        return self.form == "table"
+
+    def record(self, data: Row, shown: Row | None = None) -> None:
+        """Print a single result; ``shown`` is what people are shown of it."""
+        if self.form == "csv":
+            self.rows([data])
+        elif self.is_table:
+            for key, item in (data if shown is None else shown).items():
+                if item not in ("", None):
+                    click.echo(f"{key}: {cell(item)}")
+        else:
+            _json(data)
+
+    def rows(self, data: Sequence[Row], shown: Sequence[Row] | None = None) -> None:
+        """Print a result that is a list; ``shown`` is what people are shown of it."""
+        if self.form == "json":
+            _json(data)
+        elif self.form == "jsonl":
+            for row in data:
+                _json(row)
+        elif self.form == "csv":
+            columns = _columns(data)
+            _csv(columns, [_header(columns), *data])
+        else:
+            table(data if shown is None else shown)
+
+    @contextmanager
+    def stream(self, name: str, columns: Sequence[str]) -> Generator[Write]:
+        """Print rows as they come; gives what takes them, each with its text for people.
+
+        JSON is one object with the array ``name``. It is printed at the end, also when an error or
+        Ctrl-C is the end: what has come is not lost.
+        """
+        kept: list[Row] = []
+
+        def write(data: Row, shown: str) -> None:
+            if self.form == "json":
+                kept.append(data)
+            elif self.form == "jsonl":
+                _json(data)
+            elif self.form == "csv":
+                _csv(columns, [data])
+            else:
+                click.echo(printable(shown))
+            sys.stdout.flush()
+
+        if self.form == "csv":
+            _csv(columns, [_header(columns)])
+        try:
+            yield write
+        finally:
+            if self.form == "json":
+                _json({name: kept})
+
+    def time(self, moment: Moment | None) -> str | int | None:
+        """A point in time as ``--time-format`` has it; ``raw`` is nanoseconds since 1970."""
+        if moment is None:
+            return None
+        if self.times == "raw":
+            return moment.to_nanoseconds()
+        if self.times == "relative":
+            now = datetime.now(timezone.utc).timestamp()
+            return ago(now - moment.to_nanoseconds() / _NANOS)
+        return moment.to_json().strip('"')
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> None:
+def ago(seconds: float) -> str:
+    """How long something has been, in its greatest unit: ``3 min ago``."""
+    size = abs(seconds)
+    unit, length = next((unit for unit in _UNITS if size >= unit[1]), _UNITS[-1])
+    number = f"{int(size / length)} {unit}" if size >= 1 else "less than 1 s"
+    return f"in {number}" if seconds < 0 else f"{number} ago"
+
+
+def _json(value: Any) -> None:
+    # ASCII alone: pipes on Windows seldom carry more.
+    click.echo(json.dumps(value, sort_keys=True))
+
+
+def _header(columns: Sequence[str]) -> Row:
+    return dict(zip(columns, columns, strict=True))
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Row]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in rows:
+        writer.writerow(["" if row.get(c) is None else _plain(row[c]) for c in columns])
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    """The columns in which any row has something, in the order in which they first come."""
+    return list(
+        dict.fromkeys(key for row in rows for key, item in row.items() if item not in ("", None))
+    )
+
+
+def table(rows: Sequence[Row]) -> None:
     """Print rows under the columns in which any of them has something."""
-    columns = list(dict.fromkeys(key for row in rows for key, item in row.items() if item != ""))
-    cells = [[_cell(row.get(column, "")) for column in columns] for row in rows]
+    columns = _columns(rows)
+    cells = [[cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     for line in [columns, *cells] if rows else []:
         click.echo("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
 
 
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+def cell(value: Any) -> str:
+    """A value as people read it, on one line and without anything that moves the cursor."""
+    return "" if value is None else printable(_plain(value))
+
+
+def printable(text: str) -> str:
+    """``text`` with escapes for what cannot be seen: a plant's texts may hold anything."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def progress(text: str) -> None:
-    """Tell a person how things go; never part of the data."""
+    """Say something that is not data."""
     click.echo(text, err=True)
 
 
-def fail(error: BaseException, *, as_json: bool) -> int:
-    """Print what went wrong as one line or one JSON object; returns the exit code."""
-    code = exit_code(error)
-    text = " ".join(message_of(error).split())
+@contextmanager
+def counting(what: str) -> Generator[Callable[[int, int | None], None]]:
+    """A count on standard error, done and in total; none where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def fail(text: str, kind: str, code: int, *, as_json: bool, hint: str | None = None) -> int:
+    """Print what went wrong as a line or as a JSON object, to standard error; returns ``code``."""
+    line = printable(" ".join(text.split()))
     if as_json:
-        shown = {"error": text, "exitCode": code, "type": type(error).__name__}
+        shown = {"error": line, "exitCode": code, "type": kind}
         click.echo(json.dumps(shown, sort_keys=True), err=True)
     else:
-        click.echo(f"mxgw-py: {text}", err=True)
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            click.echo(f"try: {error.ctx.command_path} --help", err=True)
+        click.echo(f"mxgw-py: {line}", err=True)
+        if hint:
+            click.echo(f"try: {hint}", err=True)
     return code
 
 
-def message_of(error: BaseException) -> str:
-    """The text of an error, with the notes that were added to it."""
-    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    return "; ".join([text, *getattr(error, "__notes__", ())])
+def _form(explicit: Form | None, as_json: bool) -> Form:
+    if explicit and as_json and explicit != "json":
+        raise click.UsageError(f"--json is --output json; it excludes --output {explicit}")
+    if explicit or as_json:
+        return explicit or "json"
+    return "table" if sys.stdout.isatty() else "jsonl"
 
 
-def exit_code(error: BaseException) -> int:
-    """The code of an error: 1 failure, 2 usage, 3 unreachable, 4 key or scope, 5 timeout."""
-    if isinstance(error, click.ClickException):
-        return error.exit_code
-    for kind, code in _EXIT_CODES:
-        if isinstance(error, kind):
-            return code
-    return FAILURE
-
-
-_EXIT_CODES: Final[Sequence[tuple[type[BaseException], int]]] = (
-    (MxGatewayUnavailableError, UNREACHABLE),
-    (MxGatewayCertificateError, UNREACHABLE),
-    (MxGatewayAuthenticationError, DENIED),
-    (MxGatewayAuthorizationError, DENIED),
-    (MxGatewayTimeoutError, TIMED_OUT),
-    (MxGatewayArgumentError, USAGE),
-    (EncodeError, USAGE),
-    (KeyboardInterrupt, INTERRUPTED),
+_OPTIONS: Final = (
+    click.option(
+        "--output",
+        "form",
+        type=click.Choice(get_args(Form)),
+        help="How to print.  [default: table on a terminal, else jsonl]",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="The same as --output json."),
+    click.option(
+        "--time-format",
+        type=click.Choice(get_args(TimeForm)),
+        default="iso",
+        show_default=True,
+        help="How to print times where they are not part of a reply: ISO 8601 in UTC, relative to "
+        "now, or nanoseconds since 1970.",
+    ),
 )
 
-#: What a command may raise that is not a bug.
-EXPECTED: Final = (MxGatewayError, EncodeError, click.ClickException)
+
+def with_output(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Add the output options to a command; it gets an ``Output`` as ``output``."""
+
+    @wraps(command)
+    def run(
+        *args: Any, form: Form | None, as_json: bool, time_format: TimeForm, **arguments: Any
+    ) -> _T:
+        return command(*args, output=Output(_form(form, as_json), time_format), **arguments)
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether errors are to be JSON too, told from arguments that may not even be right."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        argument in ("--json", "--output=json", "--output=jsonl")
+        or (argument == "--output" and following in ("json", "jsonl"))
+        for argument, following in pairs
+    )

@@ -9,13 +9,13 @@ from zb_mom_ww_mxgateway_wire.enums import OpenEnum
 from zb_mom_ww_mxgateway_wire.fields import fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
 
-from .output import emit
+from .output import Output
 from .values import value_text
 
 
-def show(message: Message, *, as_json: bool) -> None:
+def show(message: Message, output: Output) -> None:
     """Print a reply: as ProtoJSON, or as lines for people."""
-    emit(message.to_dict() if as_json else readable(message), as_json=as_json)
+    output.record(message.to_dict(), readable(message))
 
 
 def readable(message: Message) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Final
 
 import click
 
@@ -22,7 +23,8 @@ from zb_mom_ww_mxgateway import (
 )
 
 from .connection import Connection, connected
-from .output import OK, emit
+from .exits import OK
+from .output import printable
 from .readable import show
 from .values import Seconds, value_text
 
@@ -46,7 +48,7 @@ async def open_session(
     )
     async with connection.client() as client:
         reply = await client.open_session_raw(request)
-    show(reply, as_json=connection.as_json)
+    show(reply, connection.output)
 
 
 @click.command()
@@ -56,7 +58,21 @@ async def close_session(connection: Connection, session_id: str) -> None:
     """Close a session; prints the reply."""
     async with connection.client() as client:
         reply = await client.close_session_raw(CloseSessionRequest(session_id=session_id))
-    show(reply, as_json=connection.as_json)
+    show(reply, connection.output)
+
+
+#: Of an event as ProtoJSON, for CSV.
+_EVENT_COLUMNS: Final = (
+    "workerSequence",
+    "family",
+    "serverHandle",
+    "itemHandle",
+    "value",
+    "quality",
+    "sourceTimestamp",
+    "workerTimestamp",
+    "statuses",
+)
 
 
 @click.command()
@@ -73,22 +89,14 @@ async def stream_events(
     connection: Connection, session_id: str, max_events: int | None, after_worker_sequence: int
 ) -> None:
     """Show a session's events until --max-events, --timeout or its end."""
-    shown: list[object] = []
     async with connection.client() as client:
         request = StreamEventsRequest(
             session_id=session_id, after_worker_sequence=after_worker_sequence
         )
-        try:
+        with connection.output.stream("events", _EVENT_COLUMNS) as write:
             async with client.stream_events_raw(request) as events:
                 async for event in _bounded(events, max_events, connection.timeout):
-                    if connection.as_json:
-                        shown.append(event.to_dict())
-                    else:
-                        click.echo(event_line(event))
-        finally:
-            # Also when the stream fails or Ctrl-C ends it: what has come is not lost.
-            if connection.as_json:
-                emit({"events": shown}, as_json=True)
+                    write(event.to_dict(), event_line(event))
 
 
 async def _bounded(
@@ -154,11 +162,11 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
         await client.open_session(client_session_name="mxgw-py smoke") as session,
     ):
         events, shown = await _smoke(client, session, item, max_events, connection.timeout)
-    if connection.as_json:
-        emit(shown, as_json=True)
-    else:
+    if connection.output.is_table:
         for event in events:
-            click.echo(event_line(event))
+            click.echo(printable(event_line(event)))
+    else:
+        connection.output.record(shown)
     if len(events) < max_events:
         raise click.ClickException(
             f"only {len(events)} of {max_events} events of {item} came in time"

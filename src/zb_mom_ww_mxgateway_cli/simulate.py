@@ -15,9 +15,12 @@ from click.core import ParameterSource
 from zb_mom_ww_mxgateway import MxGatewayUnimplementedError
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Int32Value
 
-from .connection import Connection, api_key_from, connected, json_option, run_async
-from .output import OK, emit, progress
+from .connection import Connection, connected
+from .exits import OK
+from .output import Output, progress, with_output
 from .readable import show
+from .references import FORMS, from_variable, is_secret, resolved
+from .running import run_async
 from .simulate_keys import keys
 from .values import Seconds
 
@@ -36,7 +39,8 @@ _file = click.Path(path_type=Path)
     "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="0 picks one."
 )
 @click.option(
-    "--api-key", help="Key to ask of clients, mxgw_<id>_<secret>; made up if none is given."
+    "--api-key",
+    help=f"Key to ask of clients, mxgw_<id>_<secret>: {FORMS}. Made up if none is given.",
 )
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the key.")
 @click.option("--keys-file", type=_file, help="More keys, made with 'simulate keys'.")
@@ -95,7 +99,7 @@ _file = click.Path(path_type=Path)
     show_default=True,
     help="What is logged; info has sessions and deploys, debug every call.",
 )
-@json_option
+@with_output
 @click.pass_context
 def simulate(context: click.Context, /, **options: Any) -> int:
     """Run a gateway without a plant, until Ctrl-C.
@@ -129,7 +133,7 @@ def _simulate(
     metrics_port: int | None,
     log_format: Literal["text", "json"],
     log_level: str,
-    as_json: bool,
+    output: Output,
     host: str,
     port: int,
     **settings: Any,
@@ -142,7 +146,7 @@ def _simulate(
         gateway = SimulatedGateway(
             host=host,
             port=port,
-            api_key=api_key_from(api_key, api_key_env),
+            api_key=_own_key(api_key, api_key_env),
             cert_file=tls_cert,
             key_file=tls_key,
             self_signed=tls_self_signed,
@@ -155,13 +159,15 @@ def _simulate(
         raise click.UsageError(str(error)) from None
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
-    # A key from the environment is kept out of the output, and one that nobody was to have.
-    own_keys = settings["no_auth"] or (settings["keys_file"] and api_key is None)
-    shows_key = api_key_env is None and not own_keys
+    # Kept out of the output: a key that was given by reference, and one that nobody was to have.
+    was_typed = api_key is not None and is_secret(api_key)
+    was_made_up = api_key is None and api_key_env is None
+    nobody_needs_it = settings["no_auth"] or (settings["keys_file"] and was_made_up)
+    shows_key = (was_typed or was_made_up) and not nobody_needs_it
     level = logging.getLevelNamesMapping()[log_level.upper()]
     with logging_to(sys.stderr, form=log_format, level=level):
         try:
-            return run_async(_serve(gateway, shows_key, as_json, log_format))
+            return run_async(_serve(gateway, shows_key, output, log_format))
         except OSError as error:
             ports = [port] if metrics_port is None else [port, metrics_port]
             where = " and ".join(f"{host}:{number}" for number in ports)
@@ -171,8 +177,16 @@ def _simulate(
             ) from error
 
 
+def _own_key(api_key: str | None, api_key_env: str | None) -> str | None:
+    if api_key is not None and api_key_env is not None:
+        raise click.UsageError("--api-key and --api-key-env exclude each other")
+    if api_key_env is not None:
+        return from_variable(api_key_env, "--api-key-env")
+    return None if api_key is None else resolved(api_key, "--api-key")
+
+
 async def _serve(
-    gateway: SimulatedGateway, shows_key: bool, as_json: bool, log_format: Literal["text", "json"]
+    gateway: SimulatedGateway, shows_key: bool, output: Output, log_format: Literal["text", "json"]
 ) -> int:
     async with gateway:
         ready = {
@@ -181,7 +195,7 @@ async def _serve(
             "endpoint": gateway.endpoint,
             "metrics": gateway.operations_endpoint,
         }
-        emit({name: value for name, value in ready.items() if value}, as_json=as_json)
+        output.record({name: value for name, value in ready.items() if value})
         with suppress(asyncio.CancelledError):  # Ctrl-C and SIGTERM are how it ends
             while True:  # noqa: ASYNC110 - Windows runs signal handlers when the loop wakes up
                 await asyncio.sleep(0.5)
@@ -214,7 +228,7 @@ async def redeploy(connection: Connection, machines: int | None) -> int:
         except MxGatewayUnimplementedError as error:
             error.add_note("only a simulator deploys when it is told to")
             raise
-    show(event, as_json=connection.as_json)
+    show(event, connection.output)
     return OK
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from .connection import json_option
-from .output import emit, progress
+from .output import Output, progress, with_output
 
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway_sim.auth.keys_file import StoredKey
@@ -48,7 +47,7 @@ def keys() -> None:
 @click.option("--browse", metavar="TAG", multiple=True, help="See TAG and what is below it only.")
 @click.option("--read", metavar="TAG", multiple=True, help="Read TAG and what is below it only.")
 @click.option("--write", metavar="TAG", multiple=True, help="Write TAG and what is below it only.")
-@json_option
+@with_output
 def add(
     path: Path,
     key_id: str | None,
@@ -56,7 +55,7 @@ def add(
     browse: tuple[str, ...],
     read: tuple[str, ...],
     write: tuple[str, ...],
-    as_json: bool,
+    output: Output,
 ) -> None:
     """Make a new API key and print it, this once.
 
@@ -74,48 +73,58 @@ def add(
         scopes=scopes or DEFAULT_SCOPES,
         access=Access(browse=browse or None, read=read or None, write=write or None),
     )
-    emit({"apiKey": key, **_shown(kept, as_json)}, as_json=as_json)
+    data: dict[str, str | list[str] | None] = {"apiKey": key, **_data(kept)}
+    output.record(data, _shown(data))
     progress("keep the key now: it cannot be shown again")
 
 
 @keys.command("list")
 @_file_option
-@json_option
-def list_(path: Path, as_json: bool) -> None:
+@with_output
+def list_(path: Path, output: Output) -> None:
     """List the keys: what they may do, never the keys themselves."""
     from zb_mom_ww_mxgateway_sim.auth.keys_file import list_keys
 
-    emit([_shown(kept, as_json) for kept in list_keys(path)], as_json=as_json)
+    found = [_data(kept) for kept in list_keys(path)]
+    output.rows(found, [_shown(data) for data in found])
 
 
 @keys.command()
 @_file_option
 @click.argument("key_id", metavar="ID")
-@json_option
-def revoke(path: Path, key_id: str, as_json: bool) -> None:
+@with_output
+def revoke(path: Path, key_id: str, output: Output) -> None:
     """Refuse the key called ID from now on. Sessions that it opened can no longer be used."""
     from zb_mom_ww_mxgateway_sim.auth.keys_file import revoke_key
 
-    emit(_shown(revoke_key(path, key_id), as_json), as_json=as_json)
+    data = _data(revoke_key(path, key_id))
+    output.record(data, _shown(data))
 
 
-def _shown(kept: StoredKey, as_json: bool) -> dict[str, Any]:
-    """What may be seen of a key; with ``as_json`` None is a subtree that it is not narrowed to."""
+def _data(kept: StoredKey) -> dict[str, str | list[str] | None]:
+    """What may be seen of a key; None is a subtree that it is not narrowed to."""
     from zb_mom_ww_mxgateway_sim.auth.keys_file import in_words
 
     access = kept.key.access
-    narrowed = {"browse": access.browse, "read": access.read, "write": access.write}
     return {
         "id": kept.key.id,
-        "scopes": _listed(sorted(kept.key.scopes), as_json),
-        **{act: _listed(roots, as_json) for act, roots in narrowed.items()},
+        "scopes": sorted(kept.key.scopes),
+        "browse": _listed(access.browse),
+        "read": _listed(access.read),
+        "write": _listed(access.write),
         "created": in_words(kept.created),
-        "revoked": in_words(kept.revoked) if kept.revoked else (None if as_json else ""),
+        "revoked": in_words(kept.revoked) if kept.revoked else None,
     }
 
 
-def _listed(names: Iterable[str] | None, as_json: bool) -> list[str] | str | None:
-    """As JSON a list, or None for no limit; for people names in a row, and nothing for none."""
-    if as_json:
-        return None if names is None else list(names)
-    return "" if names is None else " ".join(names) or "nothing"
+def _listed(names: Iterable[str] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+def _shown(data: Mapping[str, str | list[str] | None]) -> dict[str, str | None]:
+    """Lists as names in a row, as people read them."""
+
+    def words(value: list[str]) -> str:
+        return " ".join(value) or "nothing"
+
+    return {name: words(v) if isinstance(v, list) else v for name, v in data.items()}

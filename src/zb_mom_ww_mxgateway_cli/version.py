@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed
+
 import click
 
-from zb_mom_ww_mxgateway import GATEWAY_PROTOCOL_VERSION, __version__
-
-from .connection import json_option
-from .output import emit
+from .output import Output, with_output
+from .program import contract_summary
 
 
 @click.command()
-@json_option
-def version(as_json: bool) -> None:
-    """Show the versions of this client and of the gateway protocol it speaks."""
-    shown = {
-        "client": __version__,
-        "gatewayProtocolVersion": GATEWAY_PROTOCOL_VERSION,
-    }
-    emit(shown, as_json=as_json)
+@with_output
+def version(output: Output) -> None:
+    """Show the versions of client and gateway protocol."""
+    output.record(
+        {
+            "client": installed("zb-mom-ww-mxgateway"),
+            "gatewayProtocolVersion": contract_summary()["protocol"],
+        }
+    )
