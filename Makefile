@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PROTO_DIR ?= proto
 OUT ?= generated
 
-.PHONY: help demo test test-deep coverage generate check watch lint types bench build clean
+.PHONY: help demo test test-deep coverage generate check watch lint types docs bench build clean
 
 help: ## Show the targets.
 	@$(PYTHON) -c "import re; [print(f'{n:12}{t}') for n, t in re.findall(r'^([a-z-]+):.*## (.*)', open('Makefile').read(), re.M)]"
@@ -53,6 +53,9 @@ types: $(READY) ## Check types with mypy and pyright, both strict.
 
 watch: $(READY) ## Generate on every save.
 	$(PY) -m codegen watch --proto-dir $(PROTO_DIR) --out $(OUT)
+
+docs: $(READY) ## Write the command reference from the commands.
+	$(PY) docs/command_reference.py
 
 bench: $(READY) ## Measure the codec next to its peers, and the simulator under load (8 minutes).
 	$(PY) bench/codec.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -57,12 +58,23 @@ def test_the_commands_of_the_documents_exist_with_their_options(name: str, text:
             continue
         command: click.Command = cli
         for word in words[1:]:
-            if not isinstance(command, click.Group) or word not in command.commands:
+            if not isinstance(command, click.Group):
                 break
-            command = command.commands[word]
+            _, found, _ = command.resolve_command(
+                click.Context(command), words[words.index(word) :]
+            )
+            assert found is not None, line
+            command = found
         assert command is not cli, line
         known = {option for param in command.params for option in param.opts}
         assert {word for word in words[2:] if word.startswith("--")} <= known, line
+
+
+def test_the_command_reference_is_in_step_with_the_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "command_reference.py"), "--check"], check=False
+    )
+    assert done.returncode == 0, "run make docs"
 
 
 def test_the_make_targets_of_the_documents_exist() -> None:
