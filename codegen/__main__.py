@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from . import fetch
+from .conventions import DEFAULT_ROOT, FILE
 from .errors import CodegenError
 from .generate import differences, load_schema, render_contract, write
 
@@ -61,7 +62,21 @@ def _generate(options: argparse.Namespace) -> int:
     for path in changed:
         print(f"  {path}")
     print(f"{len(files)} files, {len(changed)} changed, {time.perf_counter() - started:.2f} s")
+    _warn_without_conventions(options)
     return 0
+
+
+def _warn_without_conventions(options: argparse.Namespace) -> None:
+    """Say that what was generated is not the package that the SDK imports, which nobody expects."""
+    if (options.proto_dir / FILE).exists():
+        return
+    print(
+        f"codegen: warning: there is no {FILE} in {options.proto_dir}, so the generated package is "
+        f"{options.out / DEFAULT_ROOT} and has no commands; the SDK does not use it\n"
+        f"  hint: copy {_PROJECT / 'proto' / FILE} to {options.proto_dir}, delete "
+        f"{options.out / DEFAULT_ROOT}, and generate again",
+        file=sys.stderr,
+    )
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -69,6 +84,7 @@ def _check(options: argparse.Namespace) -> int:
     lines = list(differences(files, root, options.out))
     for line in lines:
         print(line)
+    _warn_without_conventions(options)
     if lines:
         print("codegen: the generated package is out of step; run `make generate`", file=sys.stderr)
         return 1

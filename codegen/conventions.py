@@ -11,6 +11,8 @@ from typing import Any
 
 from .errors import CodegenError
 
+#: The name of the file, which stands beside the contract.
+FILE = "conventions.toml"
 #: The name of the generated package where no conventions name one.
 DEFAULT_ROOT = "contracts"
 
@@ -39,7 +41,7 @@ class CommandConventions:
 class Conventions:
     """The whole file. ``rename`` and ``redact`` are by full proto name."""
 
-    file: str = "conventions.toml"
+    file: str = FILE
     root: str = DEFAULT_ROOT
     rename: Mapping[str, str] = field(default_factory=dict[str, str])
     redact: frozenset[str] = frozenset()
@@ -48,7 +50,7 @@ class Conventions:
 
 def read_conventions(proto_dir: Path) -> Conventions:
     """The conventions beside the contract; without a file, messages and services alone are made."""
-    path = proto_dir / "conventions.toml"
+    path = proto_dir / FILE
     if not path.exists():
         return Conventions()
     try:

@@ -60,7 +60,11 @@ def describe_request(path: str, request: Message) -> str:
 
 
 #: Fields that do not say what is asked for, or are for others than the reader; a comment is a
-#: value too, as acknowledging writes it into the alarm's attribute.
+#: value too, as acknowledging writes it into the alarm's attribute. ``value`` is that of a wrapper,
+#: such as Int32Value, where it may stand for something else, as a number below 0 for none.
 _UNTOLD: Final = frozenset(
-    {"session_id", "client_correlation_id", "page_size", "page_token", "comment", "operator_user"}
+    {
+        *("session_id", "client_correlation_id", "page_size", "page_token"),
+        *("comment", "operator_user", "value"),
+    }
 )

@@ -242,7 +242,7 @@ _HINTS: Final[Mapping[int, str]] = {
 
 #: What to do about a session, where gRPC or the gateway's protocol says the same of it.
 OPEN_ANEW: Final = "; open a new session"
-NOT_READY: Final = "; one that is starting gets ready by itself, any other has to be opened anew"
+NOT_READY: Final = "; open a new one, unless it is starting"
 
 _STATUS_HINTS: Final[Mapping[ProtocolStatusCode, str]] = {
     ProtocolStatusCode.INVALID_REQUEST: "; this gateway does not take it, or not so filled in",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from reprlib import Repr
 from typing import Final, NamedTuple
 
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
@@ -33,6 +34,9 @@ _QUALITIES: Final = {
     64: "uncertain",
     192: "good",
 }
+#: Cuts long texts and arrays in the middle or at their ends.
+_SHORT: Final = Repr()
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 60, 80, 2
 
 
 def is_good_quality(quality: int) -> bool:
@@ -57,11 +61,19 @@ def _time(timestamp: Timestamp | None) -> datetime | None:
     return None if timestamp is None else moment(timestamp)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Event:
     """An event of a session. ``raw`` is the contract's message; the rest is read from it."""
 
     raw: MxEvent
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self._told().items())
+        return f"{type(self).__name__}({told})"
+
+    def _told(self) -> dict[str, object]:
+        """What ``repr`` shows. No value of a write: it may be a secured one's."""
+        return {"worker_sequence": self.worker_sequence, "family": self.family.name}
 
     @property
     def family(self) -> MxEventFamily:
@@ -119,9 +131,24 @@ class Event:
         return not has_failed(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DataChange(Event):
     """An advised item has a new value, quality or status."""
+
+    def _told(self) -> dict[str, object]:
+        try:
+            value = self.value
+        except MxGatewayValueError:
+            value = None  # raw has it
+        return (
+            _about_item(self)
+            | {
+                "value": _Short(value),
+                "quality": self.quality,
+                "timestamp": self.timestamp,
+            }
+            | _failures(self)
+        )
 
     @property
     def is_good(self) -> bool:
@@ -129,14 +156,20 @@ class DataChange(Event):
         return _usable(self.statuses, self.quality)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WriteComplete(Event):
     """A write that MXAccess had accepted has an outcome; ``is_good`` says which."""
 
+    def _told(self) -> dict[str, object]:
+        return _about_item(self) | {"is_good": self.is_good} | _failures(self)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class OperationComplete(Event):
     """MXAccess has ended an operation."""
+
+    def _told(self) -> dict[str, object]:
+        return _about_item(self) | {"is_good": self.is_good} | _failures(self)
 
 
 class Sample(NamedTuple):
@@ -152,9 +185,16 @@ class Sample(NamedTuple):
         return is_good_quality(self.quality)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BufferedDataChange(Event):
     """A buffered item has new values; ``samples`` has them."""
+
+    def _told(self) -> dict[str, object]:
+        try:
+            count: int | None = len(self.samples)
+        except MxGatewayValueError:
+            count = None  # raw has what came
+        return _about_item(self) | {"samples": count, "quality": self.quality} | _failures(self)
 
     @property
     def samples(self) -> list[Sample]:
@@ -182,9 +222,17 @@ class BufferedDataChange(Event):
         return samples
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AlarmTransition(Event):
     """An alarm was raised, acknowledged or cleared."""
+
+    def _told(self) -> dict[str, object]:
+        return {
+            "worker_sequence": self.worker_sequence,
+            "transition_kind": self.transition.transition_kind.name,
+            "alarm_full_reference": self.transition.alarm_full_reference,
+            "severity": self.transition.severity,
+        }
 
     @property
     def transition(self) -> OnAlarmTransitionEvent:
@@ -192,9 +240,12 @@ class AlarmTransition(Event):
         return self.raw.on_alarm_transition or OnAlarmTransitionEvent()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class AlarmProviderModeChanged(Event):
     """The source of the alarms has changed."""
+
+    def _told(self) -> dict[str, object]:
+        return {"worker_sequence": self.worker_sequence, "mode": self.change.mode.name}
 
     @property
     def change(self) -> OnAlarmProviderModeChangedEvent:
@@ -202,9 +253,15 @@ class AlarmProviderModeChanged(Event):
         return self.raw.on_alarm_provider_mode_changed or OnAlarmProviderModeChangedEvent()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EventGap(Event):
     """Events are missing here: discard what you knew of values and read them anew."""
+
+    def _told(self) -> dict[str, object]:
+        return {
+            "requested_after_sequence": self.requested_after_sequence,
+            "oldest_available_sequence": self.oldest_available_sequence,
+        }
 
     @property
     def requested_after_sequence(self) -> int:
@@ -220,6 +277,35 @@ class EventGap(Event):
     def is_good(self) -> bool:
         """Never."""
         return False
+
+
+class _Short:
+    """A value whose ``repr`` has an end, however long the text or the array is."""
+
+    def __init__(self, value: MxValueOutput) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return _SHORT.repr(self._value)
+
+
+def _about_item(event: Event) -> dict[str, object]:
+    """Which event it is, and of which item."""
+    return {
+        "worker_sequence": event.worker_sequence,
+        "server_handle": event.server_handle,
+        "item_handle": event.item_handle,
+    }
+
+
+def _failures(event: Event) -> dict[str, object]:
+    """What failed, in words of this SDK: those of the gateway may repeat a value."""
+    failed = [
+        describe_status(MxStatusProxy(category=status.category, detail=status.detail))
+        for status in event.statuses
+        if is_failure(status)
+    ]
+    return {"error": "; ".join(failed)} if failed else {}
 
 
 _TYPES: Final[Mapping[MxEventFamily, type[Event]]] = {

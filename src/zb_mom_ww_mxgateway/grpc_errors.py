@@ -96,7 +96,7 @@ _BY_STATUS: Final[Mapping[Status, tuple[type[MxGatewayError], str]]] = {
     Status.ALREADY_EXISTS: (MxGatewayTransportError, ""),
     Status.PERMISSION_DENIED: (
         MxGatewayAuthorizationError,
-        "; ask for an API key with that scope",
+        "; ask for an API key that may do this",
     ),
     Status.RESOURCE_EXHAUSTED: (
         MxGatewayResourceExhaustedError,

@@ -46,7 +46,8 @@ _MAX_MS: Final = 2**32 - 1
 class TagMethods(SessionCommands[MxValueInput]):
     """The methods of a session that take tags, on top of those that take handles.
 
-    They have a registration of their own, whose events no stream shows.
+    They have a registration of their own, whose events no stream shows. User ids are those of one
+    registration, and nobody is authenticated on that one: writes on somebody's behalf name theirs.
     """
 
     def __init__(self, hub: EventHub, redact: Redact) -> None:
@@ -108,7 +109,9 @@ class TagMethods(SessionCommands[MxValueInput]):
         value: MxValueInput,
         *,
         timestamp: datetime | None = None,
+        server_handle: int | None = None,
         user_id: int = 0,
+        users: tuple[int, int] | None = None,
         timeout: float = READ_TIMEOUT,
     ) -> WriteComplete:
         """Write to a tag and wait for the outcome: its OnWriteComplete.
@@ -117,17 +120,30 @@ class TagMethods(SessionCommands[MxValueInput]):
         call is cancelled or fails. To write to one tag often, advise it once and use
         ``write_item_and_wait``.
 
+        A secured galaxy, and attributes that ask for a secured or verified write, take writes of
+        users alone. A user's id counts on the server handle on which it was authenticated:
+
+        >>> server = await session.register("writer")
+        >>> user = await session.authenticate_user(server, "operator", password)
+        >>> await session.write_and_wait(tag, 5, server_handle=server, user_id=user)
+        >>> await session.write_and_wait(tag, 5, server_handle=server, users=(user, verifier))
+
         Args:
             tag: The reference, ``tag_name.AttributeName``; ``Attr[]`` for a whole array.
             value: The value; ``to_mx_value`` makes one of a certain data type.
             timestamp: The time to store with it, aware; None for the time of writing.
-            user_id: On whose behalf; 0 where security is off.
+            server_handle: The registration on which the users were authenticated, whose event
+                streams show the events of this write too; None for one that nobody sees.
+            user_id: On whose behalf, in a plain write; 0 where security is off.
+            users: For a secured write, the current user and the verifier, who is the same or, for a
+                verified write, another; needs ``server_handle``.
             timeout: Seconds for all of it; a live system takes 3 to 8 to resolve a tag.
 
         Returns:
             The event that says that the write succeeded.
 
         Raises:
+            MxGatewayArgumentError: ``users`` without ``server_handle``, which nothing could accept.
             MxAccessWriteError: The reference leads nowhere, so nothing was written; or the write
                 failed, such as one to an attribute that needs a secured write.
             MxAccessError: MXAccess did not accept the write.
@@ -135,19 +151,23 @@ class TagMethods(SessionCommands[MxValueInput]):
                 the outcome did not come in time. The text says which.
         """
         attempted = f"write_and_wait of {tag!r}"
+        if users is not None and server_handle is None:
+            raise MxGatewayArgumentError(
+                f"{attempted}: users need server_handle, on which authenticate_user gave their ids"
+            )
         limit = f"within {timeout:g} s"
         mx_value = to_mx_value(value)
         deadline = asyncio.get_running_loop().time() + _milliseconds(timeout) / 1000
         async with AsyncExitStack() as stack:
             late = f"{attempted}: no first value came {limit}, so nothing was written"
             async with until(deadline, late):
-                own = await self._own_registration()
-                watch = stack.enter_context(self._hub.watch(_about(own)))
-                item = await stack.enter_async_context(self._added(own, tag))
-                await self.advise(own, item)
+                server = await self._own_registration() if server_handle is None else server_handle
+                watch = stack.enter_context(self._hub.watch(_about(server)))
+                item = await stack.enter_async_context(self._added(server, tag))
+                await self.advise(server, item)
                 await self._resolved(watch, item, attempted)
             async with until(deadline, f"{attempted}: no outcome came {limit}; {_UNKNOWN}"):
-                await self._write(own, item, mx_value, timestamp, user_id, None)
+                await self._write(server, item, mx_value, timestamp, user_id, users)
                 return await self._outcome(watch, item, attempted)
 
     async def write_item_and_wait(

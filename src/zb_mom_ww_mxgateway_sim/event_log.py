@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from itertools import islice
 from types import TracebackType
-from typing import Final
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
@@ -14,11 +13,9 @@ from grpclib.exceptions import GRPCError
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxEvent, MxEventFamily, ReplayGap
 
 from .clock import Clock
+from .galaxy.live import BREATH
 from .limits import Limits
 from .operations.observer import Observer
-
-#: Queued events that one reader gets before other tasks have their turn.
-_BREATH: Final = 250
 
 
 class EventLog:
@@ -236,7 +233,7 @@ class Subscriber:
         self._waits = True
         try:
             self._taken += 1
-            if self._taken % _BREATH == 0:
+            if self._taken % BREATH == 0:
                 await asyncio.sleep(0)
             while not self.queue:
                 if self._failure is not None:

@@ -19,14 +19,17 @@ DEFAULT_INTERVAL_MS: Final = 1_000
 class Item:
     """One added reference. The reference may lead nowhere, which advising it shows."""
 
-    __slots__ = ("advice", "buffered", "definition", "handle", "point")
+    __slots__ = ("advice", "asked", "buffered", "definition", "handle", "point")
 
     def __init__(
-        self, handle: int, definition: str, point: Point, *, buffered: bool = False
+        self, handle: int, definition: str, point: Point, *, asked: str, buffered: bool = False
     ) -> None:
         self.handle = handle
         self.definition = definition
         self.point = point
+        #: The reference as it was asked for, with the context that led there. Refusals show it: one
+        #: that shows the point's, with [], would tell that there is such an array.
+        self.asked = asked
         #: Whether its data arrives in batches.
         self.buffered = buffered
         self.advice: Advice | None = None
@@ -117,16 +120,17 @@ class Handles:
         """
         if not definition.strip():
             raise invalid_argument("the reference is empty; use tag_name.AttributeName")
-        point = None
+        asked, point = definition, None
         if context.strip():
             # Passed on as given: the gateway does not see that an array is meant.
-            whole = f"{context.strip()}.{definition.strip()}"
-            point = self._galaxy.resolve(whole, is_known=False)
+            asked = f"{context.strip()}.{definition.strip()}"
+            point = self._galaxy.resolve(asked, is_known=False)
         if point is None or point.attribute.definition is None:
-            point = self._galaxy.resolve(definition)
+            asked, point = definition, self._galaxy.resolve(definition)
         if buffered and point.is_array:
             raise invalid_argument("a whole array cannot be buffered; add its elements, Attr[n]")
-        return Item(next(self._item_handles), definition, point, buffered=buffered)
+        handle = next(self._item_handles)
+        return Item(handle, definition, point, asked=asked, buffered=buffered)
 
     def remove(self, registration: Registration, item: Item) -> None:
         """Un-advise and remove (D: without complaint while advised)."""

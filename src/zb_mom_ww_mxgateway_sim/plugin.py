@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway.loop_thread import LoopThread
     from zb_mom_ww_mxgateway_sim import SimulatedGateway
+    from zb_mom_ww_mxgateway_sim.faults import LastingFault, Strike
 
 R = TypeVar("R")
 
@@ -71,6 +73,46 @@ class RunningGateway:
             return await given if inspect.iscoroutine(given) else given
 
         return self._thread.run("run on the gateway's loop", call)
+
+    @contextmanager
+    def fault(self, fault: LastingFault) -> Generator[None]:
+        """Let something be wrong while a block runs; faults are in ``faults``.
+
+        >>> with mxgw_gateway.fault(DelayReplies(seconds=2.0, rpc="Invoke")):
+        ...     ...
+
+        Raises:
+            FaultError: Entering cannot begin it now.
+        """
+        lasting = self.gateway.fault(fault)
+        self.run(lambda _: lasting.__enter__())
+        try:
+            yield
+        finally:
+            self.run(lambda _: lasting.__exit__(None, None, None))
+
+    def strike(self, fault: Strike) -> None:
+        """Let something go wrong once, such as ``DropConnections()``; returns when it has.
+
+        Raises:
+            FaultError: It cannot happen now.
+        """
+        self.run(lambda gateway: gateway.strike(fault))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on the gateway's ``ManualClock``; returns when what is due has happened.
+
+        Raises:
+            TypeError: It has another clock.
+        """
+        from zb_mom_ww_mxgateway_sim import ManualClock
+
+        clock = self.gateway.clock
+        if not isinstance(clock, ManualClock):
+            raise TypeError(
+                "time passes by itself in this gateway; give its marker clock=ManualClock()"
+            )
+        self.run(lambda _: clock.advance(seconds))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -26,6 +25,7 @@ from .auth.scopes import ALL_SCOPES, scopes_from
 from .calls import Calls
 from .clock import Clock
 from .control import ControlService
+from .discovering import discovery_of
 from .faulting import Faults, LastingFault, Strike
 from .galaxy.definition import GalaxyDefinition
 from .galaxy.deploys import Deploys
@@ -47,8 +47,6 @@ from .users import Users
 if TYPE_CHECKING:
     from .discovery import Discovery, Servable
 
-_log = logging.getLogger("zb_mom_ww_mxgateway_sim")
-
 #: How long closing waits, in seconds, for calls to end and for clients to read what was sent.
 CLOSING_TIME: Final = 1.0
 
@@ -64,7 +62,8 @@ class SimulatedGateway:
         port: The port to listen on; 0 takes a free one.
         api_key: The API key to accept, ``mxgw_<id>_<secret>``; None makes a random one.
         keys_file: More keys, as ``mxgw-py simulate keys`` keeps them; changes are noticed.
-        no_auth: Whether every call is taken, with a key or without.
+        no_auth: Whether every call is taken, with a key or without; excludes ``api_key`` and
+            ``keys_file``, which would then keep nobody out.
         cert_file: PEM file of the certificate to listen with; without it, or ``self_signed``, the
             gateway speaks plaintext.
         key_file: PEM file of its private key, where it is not in ``cert_file``.
@@ -118,6 +117,12 @@ class SimulatedGateway:
             raise ValueError(f"first_value_delay must not be negative, but is {first_value_delay}")
         if not change_interval > 0:
             raise ValueError(f"change_interval must be positive, but is {change_interval}")
+        if no_auth and (api_key is not None or keys_file is not None):
+            given = "api_key" if api_key is not None else "keys_file"
+            raise ValueError(
+                f"no_auth excludes {given}: it takes every call, whatever its key; leave one of "
+                "the two out"
+            )
         self._host = host
         self._port = port
         self._change_interval = change_interval
@@ -184,6 +189,11 @@ class SimulatedGateway:
     def endpoint(self) -> str:
         """Where it listens, ``host:port``; once entered, with the port that was taken."""
         return self._address()
+
+    @property
+    def clock(self) -> Clock:
+        """Where its time comes from: what it was given, or real time."""
+        return self._clock
 
     @property
     def api_key(self) -> str:
@@ -285,9 +295,13 @@ class SimulatedGateway:
                 changes then.
             OSError: The file cannot be read; nothing changes then.
         """
-        if galaxy is None and self._file is not None:
-            galaxy = await asyncio.to_thread(self._loaded, plant=True)
-        deploy = await self._deploys.deploy(machines=machines, definition=galaxy)
+        try:
+            if galaxy is None and self._file is not None:
+                galaxy = await asyncio.to_thread(self._loaded, plant=True)
+            deploy = await self._deploys.deploy(machines=machines, definition=galaxy)
+        except (ValueError, OSError) as error:
+            self._observer.deploy_refused(str(error))
+            raise
         return deploy.event
 
     def _on_deploy(self, store: Store) -> None:
@@ -328,7 +342,7 @@ class SimulatedGateway:
 
     async def _start(self) -> None:
         services: list[Servable] = [*self.handlers()]
-        self._discovery = _discovery(services)
+        self._discovery = discovery_of(services)
         if self._discovery is not None:
             services += self._discovery.services
         # Not told of by reflection, as it is no part of the contract.
@@ -391,18 +405,3 @@ class SimulatedGateway:
             galaxy_attributes=store.attribute_count,
             faults_active=self._faults.active,
         )
-
-
-def _discovery(services: list[Servable]) -> Discovery | None:
-    """Reflection and health, where the extra ``sim`` is installed."""
-    try:
-        from .discovery import Discovery
-    except ImportError as error:
-        advice = 'install "zb-mom-ww-mxgateway[sim]" to have them'
-        _log.info("no reflection and no health: %s; %s", error, advice)
-        return None
-    except TypeError as error:
-        # From google.protobuf, when the program has another copy of their files.
-        _log.info("no reflection and no health: %s", error)
-        return None
-    return Discovery(services)

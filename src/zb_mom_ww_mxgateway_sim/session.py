@@ -282,17 +282,14 @@ class Session:
     ) -> Item:
         """A new item, if its key may read it."""
         item = self.handles.make(definition, context, buffered=buffered)
-        # What was asked for, where there is no context to it: a refusal that shows the reference
-        # with [] would tell that there is such an array.
-        asked = item.point.reference if context.strip() else definition
-        self.access.require_read(self.galaxy, asked)
+        self.access.require_read(self.galaxy, item.asked)
         return registration.keep(item)
 
     def advise(self, registration: Registration, item: Item) -> None:
         """Start the data changes of an item, if the key may still read it. Advising twice is one
         advice, plain or supervisory.
         """
-        self.access.require_read(self.galaxy, item.point.reference)
+        self.access.require_read(self.galaxy, item.asked)
         if item.advice is None:
             item.advice = self._advice(registration, item)
             item.advice.start(self.cause)

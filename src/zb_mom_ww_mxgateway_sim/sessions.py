@@ -97,7 +97,7 @@ class Sessions:
         if session is None or state is not SessionState.READY:
             raise GRPCError(
                 Status.FAILED_PRECONDITION,
-                f"session {session_id} is {state.name}, not READY; open a new one",
+                f"session {session_id} is {state.name}, not READY",
             )
         return session
 

@@ -108,7 +108,7 @@ def accept(session: Session, registration: Registration, write: Write) -> None:
     """
     galaxy, item = session.galaxy, registration.item(write.item_handle)
     point = item.point
-    session.access.require_write(galaxy, point.reference)
+    session.access.require_write(galaxy, item.asked)
     if write.users is not None:
         registration.require_users(write.users.current, write.users.verifier)
     if item.advice is None:

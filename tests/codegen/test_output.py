@@ -209,6 +209,23 @@ def test_generate_says_what_it_changed(
     assert "1 changed" in last
 
 
+@pytest.mark.parametrize("command", ["generate", "check"])
+def test_a_contract_without_conventions_is_told_what_it_becomes_and_what_to_do(
+    door: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    arguments = [command, "--proto-dir", str(door), "--out", str(tmp_path / "other")]
+    main(arguments)
+    assert "warning" not in capsys.readouterr().err
+    (door / "conventions.toml").unlink()
+    main(arguments)
+    told = capsys.readouterr().err
+    package = tmp_path / "other" / "contracts"
+    assert f"warning: there is no conventions.toml in {door}, so the generated package" in told
+    assert f"is {package} and has no commands" in told
+    assert f"copy {PROTO / 'conventions.toml'} to {door}, delete {package}" in told
+    assert (package / "__init__.py").exists() is (command == "generate")
+
+
 def test_dump_ir_prints_the_schema_as_json(door: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dump-ir", "--proto-dir", str(door)]) == 0
     schema = json.loads(capsys.readouterr().out)

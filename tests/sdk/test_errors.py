@@ -35,7 +35,7 @@ from zb_mom_ww_mxgateway import (
     ProtocolStatusCode,
     errors,
 )
-from zb_mom_ww_mxgateway.describe import describe_command
+from zb_mom_ww_mxgateway.describe import describe_command, describe_request
 from zb_mom_ww_mxgateway.errors import (
     MxAccessWriteError,
     MxGatewayCertificateError,
@@ -49,6 +49,7 @@ from zb_mom_ww_mxgateway.errors import (
 )
 from zb_mom_ww_mxgateway.grpc_errors import from_grpc
 from zb_mom_ww_mxgateway.statuses import DETAILS, describe_hresult
+from zb_mom_ww_mxgateway_contracts.google_protobuf import Int32Value
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmCommand,
     AcknowledgeAlarmReply,
@@ -152,10 +153,10 @@ ABOUT_THE_CALL = {
         (Status.NOT_FOUND, "", MxGatewayNotFoundError, False, ""),
         (Status.NOT_FOUND, "s", MxGatewaySessionNotFoundError, None, "open a new session"),
         (Status.ALREADY_EXISTS, "s", MxGatewayTransportError, False, ""),
-        (Status.PERMISSION_DENIED, "", errors.MxGatewayAuthorizationError, False, "scope"),
+        (Status.PERMISSION_DENIED, "", errors.MxGatewayAuthorizationError, False, "that may"),
         (Status.RESOURCE_EXHAUSTED, "", MxGatewayResourceExhaustedError, True, "try later"),
         (Status.FAILED_PRECONDITION, "", MxGatewayTransportError, False, ""),
-        (Status.FAILED_PRECONDITION, "s", MxGatewaySessionNotReadyError, None, "opened anew"),
+        (Status.FAILED_PRECONDITION, "s", MxGatewaySessionNotReadyError, None, "open a new one"),
         (Status.ABORTED, "", MxGatewayTransportError, True, "try again"),
         (Status.UNIMPLEMENTED, "", MxGatewayUnimplementedError, False, "older than this call"),
         (Status.INTERNAL, "", MxGatewayTransportError, False, "gateway's log"),
@@ -318,6 +319,10 @@ def test_a_failure_of_a_call_without_a_raw_reply_has_none() -> None:
         check_status(refused, attempted="OpenSession", redact=REDACT)
     assert caught.value.reply is None
     assert SECRET not in str(caught.value)
+
+
+def test_a_wrapped_number_that_nobody_typed_is_told_of_in_no_text() -> None:
+    assert describe_request("/simulator.v1.Simulator/Redeploy", Int32Value(value=-1)) == "Redeploy"
 
 
 def test_the_comment_of_an_acknowledgement_is_a_value_and_is_told_of_in_no_text() -> None:

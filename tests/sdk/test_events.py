@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from zb_mom_ww_mxgateway import (
     AlarmProviderModeChanged,
     AlarmTransition,
+    AlarmTransitionKind,
     BufferedDataChange,
     BulkReadResult,
     DataChange,
@@ -75,6 +76,103 @@ def test_a_family_that_this_sdk_does_not_know_is_a_plain_event() -> None:
     event = event_of(MxEvent(family=MxEventFamily(99), worker_sequence=3))
     assert type(event) is Event
     assert (event.family, event.worker_sequence) == (99, 3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (
+            MxEvent(
+                family=MxEventFamily.ON_DATA_CHANGE,
+                session_id="session-1",
+                worker_sequence=3,
+                server_handle=1,
+                item_handle=2,
+                value=to_mx_value(7),
+                quality=192,
+            ),
+            "DataChange(worker_sequence=3, server_handle=1, item_handle=2, value=7, quality=192, "
+            "timestamp=None)",
+        ),
+        (
+            MxEvent(
+                family=MxEventFamily.ON_WRITE_COMPLETE,
+                item_handle=2,
+                value=to_mx_value("secret"),
+                statuses=[
+                    MxStatusProxy(
+                        category=MxStatusCategory.SECURITY_ERROR,
+                        detail=1012,
+                        diagnostic_text="not 'secret'",
+                    )
+                ],
+            ),
+            "WriteComplete(worker_sequence=0, server_handle=0, item_handle=2, is_good=False, "
+            "error='SECURITY_ERROR, detail 1012 (secured write required)')",
+        ),
+        (
+            MxEvent(family=MxEventFamily.OPERATION_COMPLETE, worker_sequence=4),
+            "OperationComplete(worker_sequence=4, server_handle=0, item_handle=0, is_good=True)",
+        ),
+        (
+            MxEvent(family=MxEventFamily.ON_BUFFERED_DATA_CHANGE, quality=192),
+            "BufferedDataChange(worker_sequence=0, server_handle=0, item_handle=0, samples=0, "
+            "quality=192)",
+        ),
+        (
+            MxEvent(
+                family=MxEventFamily.ON_ALARM_TRANSITION,
+                on_alarm_transition=OnAlarmTransitionEvent(
+                    alarm_full_reference="Galaxy!A.B",
+                    transition_kind=AlarmTransitionKind.CLEAR,
+                    severity=500,
+                ),
+            ),
+            "AlarmTransition(worker_sequence=0, transition_kind='CLEAR', "
+            "alarm_full_reference='Galaxy!A.B', severity=500)",
+        ),
+        (
+            MxEvent(family=MxEventFamily.ON_ALARM_PROVIDER_MODE_CHANGED),
+            "AlarmProviderModeChanged(worker_sequence=0, mode='UNSPECIFIED')",
+        ),
+        (
+            MxEvent(replay_gap=ReplayGap(requested_after_sequence=3, oldest_available_sequence=9)),
+            "EventGap(requested_after_sequence=3, oldest_available_sequence=9)",
+        ),
+        (
+            MxEvent(worker_sequence=5, value=to_mx_value(1)),
+            "Event(worker_sequence=5, family='UNSPECIFIED')",
+        ),
+    ],
+)
+def test_an_event_shows_what_it_is_about_and_no_value_of_a_write(raw: MxEvent, shown: str) -> None:
+    assert repr(event_of(raw)) == shown
+
+
+@pytest.mark.parametrize("family", list(MxEventFamily))
+@given(
+    value=st.one_of(st.text(min_size=200), st.lists(st.integers(-9, 9), min_size=200)),
+    statuses=statuses,
+)
+def test_an_event_shows_itself_shortly_whatever_it_carries(
+    family: MxEventFamily, value: str | list[int], statuses: list[MxStatusProxy]
+) -> None:
+    raw = MxEvent(family=family, value=to_mx_value(value), statuses=statuses)
+    assert len(repr(event_of(raw))) < 500
+
+
+@pytest.mark.parametrize(
+    "family", [MxEventFamily.ON_DATA_CHANGE, MxEventFamily.ON_BUFFERED_DATA_CHANGE]
+)
+def test_an_event_whose_value_has_no_form_in_python_can_be_shown(family: MxEventFamily) -> None:
+    raw = MxEvent(
+        family=family,
+        value=MxValue(sparse_array_value=MxSparseArray()),
+        on_buffered_data_change=OnBufferedDataChangeEvent(
+            quality_values=to_mx_value([192]).array_value
+        ),
+    )
+    assert "=None" in repr(event_of(raw))
 
 
 def test_a_data_change_speaks_python() -> None:

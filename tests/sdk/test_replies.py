@@ -306,7 +306,7 @@ async def test_advice_about_a_session_is_given_only_where_there_is_one(
     fixed: FixedGateway, client: GatewayClient, session: Session, code: Status
 ) -> None:
     fixed.refuse = GRPCError(code, "said so")
-    with pytest.raises(MxGatewaySessionError, match=r"open a new session|opened anew"):
+    with pytest.raises(MxGatewaySessionError, match="open a new"):
         await session.ping()
     with pytest.raises(MxGatewayTransportError, match=r"said so$"):
         await client.invoke_raw(MxCommandRequest())

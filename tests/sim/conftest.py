@@ -270,3 +270,9 @@ def refused() -> Callable[[Awaitable[Any]], Awaitable[SimpleNamespace]]:
         return SimpleNamespace(status=caught.value.status, message=caught.value.message or "")
 
     return await_refusal
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where a module's galaxy files are; hypothesis takes no folder of one test."""
+    return tmp_path_factory.mktemp("galaxies")

@@ -121,5 +121,7 @@ def test_one_name_is_not_taken_for_a_list_of_letters() -> None:
 @pytest.mark.parametrize("name", ["", " ", "Tank_01.Level", "Tank_01."])
 @pytest.mark.parametrize("part", ["browse", "read", "write"])
 def test_a_key_is_narrowed_to_objects_and_not_to_attributes(part, name):
-    with pytest.raises(MxGatewayArgumentError, match="no tag name"):
-        Access.of(**{part: ["Tank_01", name]})
+    for make in (Access.of, Access):
+        with pytest.raises(MxGatewayArgumentError, match="no tag name") as caught:
+            make(**{part: ("Tank_01", name)})
+        assert ("give the object, 'Tank_01'" in str(caught.value)) is name.startswith("Tank_01")

@@ -27,7 +27,8 @@ from zb_mom_ww_mxgateway_sim.auth.keys_file import (
 from zb_mom_ww_mxgateway_sim.auth.scopes import DEFAULT_SCOPES, Scope
 
 IDS = st.sampled_from(["a", "historian", "line-2", "x.y"])
-ROOTS = st.none() | st.lists(st.text(), max_size=2).map(tuple)
+NAMES = st.text().filter(lambda name: name.strip() and "." not in name)
+ROOTS = st.none() | st.lists(NAMES, max_size=2).map(tuple)
 ACCESS = st.builds(Access, browse=ROOTS, read=ROOTS, write=ROOTS)
 SCOPES = st.frozensets(st.sampled_from(Scope))
 STEPS = st.one_of(st.tuples(st.just("add"), IDS, SCOPES, ACCESS), st.tuples(st.just("revoke"), IDS))
@@ -229,14 +230,16 @@ PLACES = ["version", "pepper", "keys", *(f"keys[1].{name}" for name in ("id", "d
 PLACES += [f"keys[1].{name}" for name in ("browse", "read", "write", "created", "revoked")]
 
 
-def _strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _tag_names(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(name, str) and name.strip() and "." not in name for name in value
+    )
 
 
 def _fits(place: str, value: Any) -> bool:
     """Whether a made-up value is a right one by chance."""
     if place in ("keys[1].browse", "keys[1].read", "keys[1].write"):
-        return value is None or _strings(value)
+        return value is None or _tag_names(value)
     if place in ("keys", "keys[1].scopes"):
         return value == []
     if place == "keys[1].id":
@@ -252,6 +255,7 @@ def _fits(place: str, value: Any) -> bool:
 @example(place="keys[1].id", value=1, act="set")
 @example(place="keys[1].scopes", value=["everything"], act="set")
 @example(place="keys[1].read", value=[1], act="set")
+@example(place="keys[1].read", value=["Tank_01.Level"], act="set")
 @example(place="keys[1].digest", value="ab" * 33, act="set")
 @example(place="keys[1].created", value="yesterday", act="set")
 @example(place="keys[1].read", value=None, act="drop")

@@ -15,6 +15,7 @@ from zb_mom_ww_mxgateway_sim.clock import ManualClock
 from zb_mom_ww_mxgateway_sim.galaxy.definition import GalaxyDefinition, ObjectDefinition
 from zb_mom_ww_mxgateway_sim.galaxy.deploys import QUEUE_LIMIT, Deploys
 from zb_mom_ww_mxgateway_sim.galaxy.live import CONFIGURATION_ERROR, GOOD, Galaxy
+from zb_mom_ww_mxgateway_sim.operations.log import Event
 from zb_mom_ww_mxgateway_sim.users import Users
 
 from .galaxies import NOTHING, PLANT
@@ -151,6 +152,26 @@ async def test_deploys_have_rising_times_whatever_the_clock_says():
     assert times[-1] == clock.now()
     microseconds = [Timestamp.to_nanoseconds(time) // 1_000 for time in times]
     assert microseconds == sorted(set(microseconds))
+
+
+async def test_a_deploy_of_a_file_that_is_wrong_by_now_is_refused_and_logged(
+    site, tmp_path, caplog
+):
+    file = tmp_path / "site.toml"
+    file.write_text('[[objects]]\ntag_name = "A"\ntemplate = "$Area"\n')
+    gateway = await site.gateway(galaxy=file)
+    for broken in ("objects = ", None):
+        if broken is None:
+            file.unlink()
+        else:
+            file.write_text(broken)
+        caplog.clear()
+        with pytest.raises((ValueError, OSError)) as caught:
+            await gateway.deploy()
+        assert [(it.levelname, str(it.msg)) for it in caplog.records] == [
+            ("WARNING", str(Event("galaxy.refused", {"reason": str(caught.value)})))
+        ]
+    assert gateway._deploys.current.event.object_count == 1
 
 
 async def test_watchers_that_left_are_forgotten():

@@ -142,6 +142,13 @@ def test_a_malformed_key_is_refused_without_showing_it(key):
     assert not key or key not in str(caught.value)
 
 
+@pytest.mark.parametrize("given", [{"api_key": "mxgw_a_one"}, {"keys_file": "keys.json"}])
+def test_no_key_is_given_to_a_gateway_that_takes_every_call(given):
+    with pytest.raises(ValueError, match=f"no_auth excludes {next(iter(given))}") as caught:
+        SimulatedGateway(no_auth=True, **given)
+    assert "mxgw_a_one" not in str(caught.value)
+
+
 def test_two_keys_cannot_share_an_id():
     with pytest.raises(ValueError, match="id already"):
         SimulatedGateway(api_key="mxgw_a_one").add_api_key("mxgw_a_two")

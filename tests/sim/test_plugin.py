@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,12 @@ from zb_mom_ww_mxgateway_sim import SimulatedGateway, plugin
 
 pytest_plugins = ["pytester"]
 
+DOCUMENTS = Path(__file__).parents[2] / "docs"
+
 IMPORTS = """
 import asyncio
 import pytest
-from zb_mom_ww_mxgateway import GatewayClient, sync
+from zb_mom_ww_mxgateway import GatewayClient, MxGatewayError, sync
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
 CODE = "TestMachine_001.MachineCode"
@@ -117,6 +121,69 @@ def test_it(mxgw_gateway):
     assert mxgw_gateway.endpoint in repr(mxgw_gateway)
 """)
     done.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(("page", "count"), [("simulator.md", 2), ("simulator-faults.md", 1)])
+def test_the_tests_of_the_documents_pass(run: Run, page: str, count: int) -> None:
+    text = (DOCUMENTS / page).read_text(encoding="utf-8")
+    examples = re.findall(r"```py\n(.*?)```", text, re.S)
+    run("\n".join(examples)).assert_outcomes(passed=count)
+
+
+def test_a_fault_of_a_blocking_test_lasts_as_long_as_its_block(run: Run) -> None:
+    done = run("""
+from zb_mom_ww_mxgateway_sim.faults import BadQuality, CrashWorker, FaultError
+
+def test_it(mxgw_gateway: RunningGateway) -> None:
+    with (
+        sync.GatewayClient.connect(
+            mxgw_gateway.endpoint, api_key=mxgw_gateway.api_key, plaintext=True
+        ) as client,
+        client.open_session() as session,
+    ):
+        bad = BadQuality(tag_name="TestMachine_001", quality=24)
+        with mxgw_gateway.fault(bad), mxgw_gateway.fault(bad):
+            assert session.read(CODE).quality == 24
+        assert session.read(CODE).quality == 192
+        with pytest.raises(LookupError), mxgw_gateway.fault(bad):
+            raise LookupError
+        assert session.read(CODE).quality == 192
+        with pytest.raises(FaultError, match="not deployed"):
+            with mxgw_gateway.fault(BadQuality(tag_name="Nobody")):
+                pass
+        mxgw_gateway.strike(CrashWorker(session=1))
+        with pytest.raises(MxGatewayError):
+            session.ping("")
+""")
+    done.assert_outcomes(passed=1)
+
+
+def test_a_test_lets_time_pass_on_a_manual_clock_and_on_no_other(run: Run) -> None:
+    done = run("""
+from zb_mom_ww_mxgateway_sim import ManualClock
+
+CLOCK = ManualClock()
+
+@pytest.mark.mxgw_gateway(clock=CLOCK)
+def test_it(mxgw_gateway: RunningGateway) -> None:
+    assert mxgw_gateway.gateway.clock is CLOCK
+    with sync.GatewayClient.connect(
+        mxgw_gateway.endpoint, api_key=mxgw_gateway.api_key, plaintext=True
+    ) as client:
+        session = client.open_session()
+        mxgw_gateway.advance(1_700)
+        session.ping("")  # renews the lease
+        mxgw_gateway.advance(1_700)
+        session.ping("")
+        mxgw_gateway.advance(1_900)
+        with pytest.raises(MxGatewayError):
+            session.ping("")
+
+def test_other(mxgw_gateway: RunningGateway) -> None:
+    with pytest.raises(TypeError, match="clock=ManualClock"):
+        mxgw_gateway.advance(1)
+""")
+    done.assert_outcomes(passed=2)
 
 
 def test_the_marker_gives_the_gateways_settings_the_closest_one_last(run: Run) -> None:

@@ -276,7 +276,7 @@ def test_a_file_says_what_python_can_say(tmp_path: Path) -> None:
     [
         ("", "", "has no faults; add [[faults]] with a kind and a time"),
         ("[[fault]]", ":1: fault: ", "is not known here; did you mean 'faults'?"),
-        ("[[faults]]\nat = 1", ":1: faults[1]: ", "'kind' is missing in faults[1]"),
+        ("[[faults]]\nat = 1", ":1: faults[1]: ", "'kind' is missing"),
         (
             '[[faults]]\nkind = "delay-reply"\nat = 1',
             ":2: faults[1].kind: ",
@@ -330,7 +330,7 @@ def test_a_file_says_what_python_can_say(tmp_path: Path) -> None:
         (
             '[[faults]]\nkind = "go-away"\nat = 1\n[[faults]]\nkind = "bad-quality"\nat = 1',
             ":4: faults[2]: ",
-            "'tag_name' is missing in faults[2]",
+            "'tag_name' is missing",
         ),
     ],
 )

@@ -48,11 +48,19 @@ class Access:
             None is the whole galaxy, an empty tuple is nothing.
         read: The same for adding, advising and reading items, and for seeing alarms.
         write: The same for writing items, and for acknowledging alarms.
+
+    Raises:
+        MxGatewayArgumentError: One cannot be the tag name of an object.
     """
 
     browse: tuple[str, ...] | None = None
     read: tuple[str, ...] | None = None
     write: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for roots in (self.browse, self.read, self.write):
+            for root in roots or ():
+                check_root(root)
 
     @classmethod
     def of(
@@ -107,16 +115,22 @@ EVERYTHING: Final = Access()
 def _roots(names: Iterable[str] | None) -> tuple[str, ...] | None:
     if isinstance(names, str):
         raise TypeError(f"tag names are given as a list, as in [{names!r}]")
-    if names is None:
-        return None
-    roots = tuple(names)
-    for name in roots:
-        if not name.strip() or "." in name:
-            raise MxGatewayArgumentError(
-                f"{name!r} is no tag name of an object; a key is narrowed to objects and all below "
-                "them, not to attributes"
-            )
-    return roots
+    return None if names is None else tuple(names)
+
+
+def check_root(name: str) -> None:
+    """Refuse what names no object: a key narrowed to it could do nothing, and nobody would say so.
+
+    Raises:
+        MxGatewayArgumentError: It cannot be the tag name of an object.
+    """
+    tag_name, dot, _ = name.partition(".")
+    if dot or not name.strip():
+        advice = f"; give the object, {tag_name!r}" if tag_name.strip() else ""
+        raise MxGatewayArgumentError(
+            f"{name!r} is no tag name of an object: a key is narrowed to objects and all below "
+            f"them, not to attributes{advice}"
+        )
 
 
 def _denied(act: str, name: str, roots: tuple[str, ...] | None) -> AccessDenied:
@@ -127,6 +141,4 @@ def _denied(act: str, name: str, roots: tuple[str, ...] | None) -> AccessDenied:
         shown += f" and {len(allowed) - _SHOWN_ROOTS} more"
     if len(name) > _SHOWN_CHARACTERS:
         name = name[:_SHOWN_CHARACTERS] + "…"
-    return AccessDenied(
-        f"the API key may not {act} {name!r}: it is narrowed to {shown}; use another key"
-    )
+    return AccessDenied(f"the API key may not {act} {name!r}: it is narrowed to {shown}")

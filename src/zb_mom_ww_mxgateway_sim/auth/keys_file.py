@@ -21,7 +21,7 @@ from typing import Final, TypeGuard
 from zb_mom_ww_mxgateway.errors import MxGatewayArgumentError
 
 from ..operations.log import log_event
-from .access import EVERYTHING, Access
+from .access import EVERYTHING, Access, check_root
 from .keys import DIGEST_SIZE, Key, KeyRing, id_of, is_id, new_key
 from .scopes import DEFAULT_SCOPES, scopes_from
 
@@ -360,7 +360,15 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
 
 
 def _roots(value: object, where: str) -> tuple[str, ...] | None:
-    return None if value is None else _texts(value, where)
+    if value is None:
+        return None
+    roots = _texts(value, where)
+    for index, root in enumerate(roots):
+        try:
+            check_root(root)
+        except MxGatewayArgumentError as error:
+            raise _Fault(f"{where}[{index}]: {error}") from None
+    return roots
 
 
 def _hex(value: object, where: str) -> bytes:

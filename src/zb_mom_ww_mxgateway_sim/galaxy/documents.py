@@ -125,9 +125,15 @@ def written(path: Path) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question whether one of the ``known`` names was meant; empty where none is like it."""
+    """A question whether one of the ``known`` names was meant, as it is spelled there; empty where
+    none is like it, and no single one begins with it.
+    """
+    key = name.casefold()
     by_key = {candidate.casefold(): candidate for candidate in known}
-    close = get_close_matches(name.casefold(), by_key, n=1)
+    close = get_close_matches(key, by_key, n=1)
+    longer = [candidate for candidate in by_key if key and candidate.startswith(key)]
+    if not close and len(longer) == 1:
+        close = longer
     return f"; did you mean {by_key[close[0]]!r}?" if close else ""
 
 
@@ -163,8 +169,7 @@ class Table:
     def value(self, key: str) -> TomlValue:
         """What is at a key, whatever it is."""
         if key not in self._content:
-            name = written(self.path)
-            raise self.error(f"{key!r} is missing{f' in {name}' if name else ''}")
+            raise self.error(f"{key!r} is missing")
         return self._content[key]
 
     def flag(self, key: str, default: bool | None = None) -> bool:

@@ -29,7 +29,7 @@ from .store import Store, StoredObject
 GOOD: Final = 192
 CONFIGURATION_ERROR: Final = 4
 
-#: How many data changes are made before other tasks have their turn.
+#: How many data changes are made, or events read, before other tasks have their turn.
 BREATH: Final = 250
 #: The part of the time between two changes of the signals over which these are spread.
 _SPREAD: Final = 0.8

@@ -257,7 +257,9 @@ def _alarm(
 def _threshold(table: Table) -> Threshold | None:
     if not any(key in table for key in ("attribute", "above", "below", "deadband")):
         return None
-    if ("above" in table) == ("below" in table):
+    if "above" in table and "below" in table:
+        raise table.error("has above and below, which exclude each other; make two alarms", "below")
+    if "above" not in table and "below" not in table:
         raise table.error("needs either above or below, the limit of its attribute")
     return Threshold(
         attribute=table.text("attribute"),

@@ -95,7 +95,8 @@ class Objects:
 
     def nearest(self, tag_name: str) -> str:
         """A question whether another object was meant."""
-        return nearest(tag_name, self._by_name)
+        entries = dict.fromkeys(self._by_name.values())
+        return nearest(tag_name, (made.tag_name for entry in entries for made in entry.objects()))
 
     def _entry(self, table: Table) -> _Entry:
         table.allow(

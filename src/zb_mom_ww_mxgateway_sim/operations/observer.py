@@ -135,6 +135,10 @@ class Observer:
         self.metrics.deploys.add()
         log_event("galaxy.deployed", objects=objects, attributes=attributes)
 
+    def deploy_refused(self, reason: str) -> None:
+        """The galaxy that was to be deployed cannot be; what there was stays."""
+        log_event("galaxy.refused", logging.WARNING, reason=reason)
+
     def fault_began(self, fault: str) -> None:
         """A fault of the simulator was switched on, or happened. ``fault`` is its kind."""
         log_event("fault.began", logging.WARNING, fault=fault)
