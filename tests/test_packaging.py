@@ -34,6 +34,7 @@ def test_the_wheel_holds_the_runtime_packages_and_nothing_else(tmp_path: Path) -
         ".py",
         ".typed",
         ".binpb",
+        ".json",
         ".toml",  # the simulator's default galaxy
     }
     for package in PACKAGES:
