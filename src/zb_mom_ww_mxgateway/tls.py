@@ -144,7 +144,7 @@ def tls_error(error: ssl.SSLError, attempted: str) -> MxGatewayError:
         )
     return MxGatewayUnavailableError(
         f"{attempted}: no TLS with what answers there ({reason}); a gateway without TLS has to be "
-        "asked for plaintext explicitly (plaintext=True, --plaintext)",
+        "asked for plaintext explicitly (plaintext=True)",
         status=Status.UNAVAILABLE,
     )
 

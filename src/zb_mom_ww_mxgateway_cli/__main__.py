@@ -6,12 +6,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import click
 
 from . import exits
 from .output import fail, wants_json
-from .program import Program
+from .program import COMPLETION, Program
+from .references import without_keys
+
+#: What click calls a whole number within limits, and what people call it.
+_CLICK_SAYS: Final = ("a valid integer range", "a whole number")
 
 
 @click.group(
@@ -26,7 +31,11 @@ def cli() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; its exit code."""
+    """Run one command line; its exit code.
+
+    Raises:
+        BrokenPipeError: Whoever read the output had enough of it.
+    """
     if not arguments:
         run(["--help"])
         return exits.USAGE
@@ -37,19 +46,21 @@ def run(arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         hint = f"{context.command_path} --help" if context is not None else None
         text = "; ".join([error.format_message(), *getattr(error, "__notes__", ())])
+        text = without_keys(text).replace(*_CLICK_SAYS)
         return fail(text, type(error).__name__, error.exit_code, as_json=as_json, hint=hint)
     except (KeyboardInterrupt, click.Abort):
         return exits.INTERRUPTED
+    except SystemExit as end:
+        # So click ends on a closed pipe, and here on nothing else.
+        raise BrokenPipeError from end
     except BrokenPipeError:
-        # Whoever read had enough. What is left in the buffer has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.OK
+        raise
     except Exception as error:
-        from .failures import EXPECTED, exit_code
+        from .failures import EXPECTED, exit_code, text_of
 
         if not isinstance(error, EXPECTED):
             raise
-        text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        text = without_keys(text_of(error))
         return fail(text, type(error).__name__, exit_code(error), as_json=as_json)
 
 
@@ -59,7 +70,17 @@ def main() -> None:
         # A pipe on Windows seldom carries every character; better an escape than a failure.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    if COMPLETION in os.environ:
+        from .completion import complete
+
+        sys.exit(complete(cli))
+    try:
+        code = run(sys.argv[1:])
+    except BrokenPipeError:
+        # What is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = exits.OK
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -18,7 +18,10 @@ from .output import Output, with_output
 from .profiles import profile_for
 from .references import FORMS, from_variable, resolved
 from .running import run_async
+from .shared import SHARED, Shared
 from .values import Seconds
+
+_T = TypeVar("_T")
 
 DEFAULT_ENDPOINT: Final = "localhost:5000"
 
@@ -88,11 +91,11 @@ _OPTIONS: Final = (
         type=Seconds(min=0, min_open=True),
         envvar="MXGATEWAY_TIMEOUT",
         show_envvar=True,
-        help="Seconds for one call; for a stream, until it ends.",
+        help="Seconds for one call; where it is typed, also until a stream ends.",
     ),
 )
 
-#: Options of TLS alone. Where they were not typed, they give way to a --plaintext that was.
+#: Options of TLS alone.
 _TLS_ONLY: Final = (
     "ca_file",
     "certificate_sha256",
@@ -100,7 +103,7 @@ _TLS_ONLY: Final = (
     "client_key_file",
     "server_name_override",
 )
-#: What the options above are called as arguments.
+#: What the options above are called as arguments; --profile says where to look for more.
 _SETTINGS: Final = (
     "endpoint",
     "api_key",
@@ -122,13 +125,21 @@ class Connection:
 
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[GatewayClient, None]:
-        """A connected client."""
+        """A connected client; in a batch the one that its lines share."""
+        shared = SHARED.get()
+        if shared is not None:
+            yield await shared.client(self.options)
+            return
         async with await GatewayClient.from_options(self.options) as client:
             yield client
 
     @asynccontextmanager
     async def channel(self) -> AsyncGenerator[GatewayChannel, None]:
-        """A connection for calls that no client has."""
+        """A connection for calls that no client has; in a batch the one that its lines share."""
+        shared = SHARED.get()
+        if shared is not None:
+            yield await shared.channel(self.options)
+            return
         channel = await GatewayChannel.connect(self.options)
         try:
             yield channel
@@ -142,36 +153,85 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
     @with_output
     @wraps(command)
     def run(*, output: Output, profile: str | None, **arguments: Any) -> int:
-        context = click.get_current_context()
         given = {name: arguments.pop(name) for name in _SETTINGS}
-        settings = _settings(context, given, profile)
-        timeout = settings.pop("timeout", None)
-        if timeout is not None:
-            settings["call_timeout"] = timeout
-        connection = Connection(ClientOptions(**settings), timeout, output)
+        typed = _from(ParameterSource.COMMANDLINE, given)
+        environment = _from(ParameterSource.ENVIRONMENT, given)
+        # A profile's limit for calls is not to end streams, which are to go on until Ctrl-C.
+        stream_limit = typed.get("timeout")
+        shared = SHARED.get()
+        if shared is not None and not _from(ParameterSource.COMMANDLINE, {"profile": profile}):
+            environment = _layered(environment, shared.given)
+            profile = shared.profile or profile
+            stream_limit = typed.get("timeout", shared.given.get("timeout"))
+        settings = _settings(typed, environment, profile)
+        connection = Connection(client_options(settings), stream_limit, output)
         return run_async(command(connection, **arguments))
 
+    return with_connection_options(run)
+
+
+def with_connection_options(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Add the options alone."""
     for option in reversed(_OPTIONS):
-        run = option(run)
-    return run
+        command = option(command)
+    return command
 
 
-def _settings(context: click.Context, given: dict[str, Any], profile: str | None) -> dict[str, Any]:
+def shared_connection(profile: str | None, **given: Any) -> Shared:
+    """What the lines of the batch that runs now share, from the options that it was given.
+
+    Raises:
+        click.UsageError: Options that cannot be.
+        MxGatewayArgumentError: The same.
+    """
+    typed = _from(ParameterSource.COMMANDLINE, given)
+    settings = _settings(typed, _from(ParameterSource.ENVIRONMENT, given), profile)
+    client_options(settings)  # what cannot be ends the batch, and not each of its lines
+    if "api_key" in typed or "api_key_env" in typed:
+        typed.pop("api_key_env", None)
+        typed["api_key"] = settings["api_key"]  # somebody may have been asked for it
+    has_profile = _from(ParameterSource.COMMANDLINE, {"profile": profile})
+    return Shared(typed, profile if has_profile else None)
+
+
+def connection_options() -> Sequence[click.Parameter]:
+    """The options that ``connected`` adds, for what tells of them."""
+
+    def command() -> None: ...
+
+    for option in reversed(_OPTIONS):
+        option(command)
+    return click.command()(command).params
+
+
+def client_options(settings: Mapping[str, Any]) -> ClientOptions:
+    """Settings, by the names of the options, as what clients take; ``api_key`` is the key itself.
+
+    Raises:
+        MxGatewayArgumentError: One that cannot be, or two that contradict each other.
+    """
+    named = {"call_timeout" if name == "timeout" else name: settings[name] for name in settings}
+    options: dict[str, Any] = {"endpoint": DEFAULT_ENDPOINT, **named}
+    return ClientOptions(**options)
+
+
+def _from(source: ParameterSource, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given in that way."""
+    context = click.get_current_context()
+    return {name: given[name] for name in given if context.get_parameter_source(name) is source}
+
+
+def _settings(
+    typed: Mapping[str, Any], environment: Mapping[str, Any], profile: str | None
+) -> dict[str, Any]:
     """What was typed, over what the environment has, over what a profile has."""
-    if _typed(context, "plaintext") and _typed(context, "tls"):
-        raise click.UsageError("--plaintext and --tls exclude each other")
-    if _typed(context, "api_key") and given["api_key_env"] is not None:
-        raise click.UsageError("--api-key and --api-key-env exclude each other")
-    kept = profile_for(profile, given["endpoint"])
-    found = {name.replace("-", "_"): value for name, value in kept.items()}
-    found |= {name: value for name, value in given.items() if value not in (None, False)}
-    found.setdefault("endpoint", DEFAULT_ENDPOINT)
-    if found.pop("tls", False) and not _typed(context, "plaintext"):
-        found.pop("plaintext", None)
-    if _typed(context, "plaintext"):
-        for name in _TLS_ONLY:
-            if not _typed(context, name):
-                found.pop(name, None)
+    for one, other in (("plaintext", "tls"), ("api_key", "api_key_env")):
+        if one in typed and other in typed:
+            raise click.UsageError(f"{_flag(one)} and {_flag(other)} exclude each other")
+    endpoint = typed.get("endpoint", environment.get("endpoint"))
+    kept = profile_for(profile, endpoint, default_endpoint=DEFAULT_ENDPOINT)
+    found = _layered({key.replace("-", "_"): kept[key] for key in kept}, environment, typed)
+    found.pop("tls", None)
     variable = found.pop("api_key_env", None)
     if variable is not None:
         found["api_key"] = from_variable(variable, "--api-key-env")
@@ -180,5 +240,24 @@ def _settings(context: click.Context, given: dict[str, Any], profile: str | None
     return found
 
 
-def _typed(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+def _layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Each layer of settings over those before it.
+
+    An answer to one question takes the place of all of the answers below it: how the link is
+    secured, and which key is sent.
+    """
+    found: dict[str, Any] = {}
+    for layer in layers:
+        replaced: list[str] = []
+        if layer.get("plaintext"):
+            replaced += _TLS_ONLY
+        if layer.get("tls"):
+            replaced.append("plaintext")
+        if "api_key_env" in layer:
+            replaced.append("api_key")
+        found = {name: found[name] for name in found if name not in replaced} | {**layer}
+    return found
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

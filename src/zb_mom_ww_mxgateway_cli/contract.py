@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from .contract_diff import Change
 
 
-@click.group()
+@click.group(epilog="Example: mxgw-py contract diff --endpoint localhost:5000 --plaintext")
 def contract() -> None:
     """Compare the contract with a gateway's."""
 
 
-@contract.command()
+@contract.command(epilog="Example: mxgw-py contract diff --endpoint localhost:5000 --plaintext")
 @connected
 async def diff(connection: Connection) -> int:
     """Say how a gateway's contract differs from the one that this SDK was generated from.

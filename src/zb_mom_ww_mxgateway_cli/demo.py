@@ -32,7 +32,7 @@ _ROW_SECONDS: Final = 0.5
 _WRITE_SECONDS: Final = 5.0
 
 
-@click.command()
+@click.command(epilog="Example: mxgw-py demo")
 def demo() -> int:
     """Show the main job against a simulator: subscribe, watch, write, read back."""
     return run_async(_demo())

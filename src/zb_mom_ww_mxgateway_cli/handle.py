@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+import shlex
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import click
 
@@ -29,9 +31,23 @@ from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
 from .readable import readable, show
 from .references import FORMS, asked, from_variable, resolved
-from .values import TYPES, Seconds, comma_list, parse_bool, parse_time, parse_value, whole_number
+from .values import (
+    TYPES,
+    TYPES_HELP,
+    Seconds,
+    comma_list,
+    parse_bool,
+    parse_time,
+    parse_value,
+    parse_values,
+    whole_number,
+)
 
-Spec = CommandSpec[Message, object]
+Spec: TypeAlias = CommandSpec[Message, object]
+#: What adds an option to a command.
+Option: TypeAlias = Callable[[Any], Any]
+#: What fills one field of a payload from the parsed options.
+Fill: TypeAlias = Callable[[dict[str, Any]], Any]
 
 #: Flags that are shorter than their field's name, as every client of the gateway has them.
 _FLAGS: Final[Mapping[str, str]] = {
@@ -40,7 +56,12 @@ _FLAGS: Final[Mapping[str, str]] = {
     "timestamp_value": "timestamp",
 }
 _TYPE_OPTION: Final = click.option(
-    "--type", "value_type", type=click.Choice(list(TYPES)), required=True, help="Type of the value."
+    "--type",
+    "value_type",
+    type=click.Choice(list(TYPES)),
+    metavar="TYPE",
+    required=True,
+    help=TYPES_HELP,
 )
 
 _KINDS: Final[Mapping[str, type]] = {
@@ -59,23 +80,51 @@ _PARSE: Final[Mapping[str, Callable[[str], object]]] = {
     "double": float,
 }
 
-#: What fills one field of a payload from the parsed options.
-Fill = Callable[[dict[str, Any]], Any]
+#: What a required parameter is given in an example, by its name or else by its kind; else 1.
+_SAMPLES: Final[Mapping[str, str]] = {
+    "alarm_guid": "11111111-2222-3333-4444-555555555555",
+    "alarm_name": "TestMachine_001.TestAlarm001",
+    "client_name": "line-3",
+    "item_context": "TestMachine_001",
+    "item_definition": "TestMachine_001.MachineCode",
+    "password": "env:PLANT_PASSWORD",
+    "subscription_expression": r"\\Galaxy!TestArea",
+    "tag_addresses": "TestMachine_001.MachineCode,TestMachine_002.MachineCode",
+    "timestamp_value": "2026-01-31T12:00:00Z",
+    "update_interval_ms": "1000",
+    "user_guid": "11111111-2222-3333-4444-555555555555",
+    "user_name": "operator",
+    "string": "text",
+    "bool": "true",
+    "bytes": "text",
+    "message": "{}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One parameter on the command line; ``example`` has its options and what they are given."""
+
+    options: Sequence[Option]
+    fill: Fill
+    example: Sequence[str]
 
 
 @cache
 def handle_command(name: str) -> click.Command:
     """The command line's command for one of ``COMMANDS``."""
     spec = COMMANDS[name]
-    options: list[Callable[[Any], Any]] = [
+    options: list[Option] = [
         click.option("--session-id", required=True, help="Session that the command runs in.")
     ]
     fills: dict[str, Fill] = {}
+    example = ["mxgw-py", _dashed(name), "--session-id", "ID"]
     infos = fields_of(spec.payload)
     for param in spec.params:
-        made, fill = _param(param, infos[param.field], spec.payload)
-        options += [option for option in made if option not in options]
-        fills[param.field] = fill
+        made = _param(param, infos[param.field], spec.payload)
+        options += [option for option in made.options if option not in options]
+        fills[param.field] = made.fill
+        example += made.example if param.required else ()
 
     def run(connection: Connection, session_id: str, **arguments: Any) -> Coroutine[Any, Any, int]:
         # Before the event loop runs: asking for a password would block it, and Ctrl-C with it.
@@ -85,12 +134,11 @@ def handle_command(name: str) -> click.Command:
     command: Any = connected(run)
     for option in reversed(options):
         command = option(command)
-    return click.command(name.replace("_", "-"), help=spec.doc)(command)
+    epilog = f"Example: {shlex.join(example)}"
+    return click.command(_dashed(name), help=spec.doc, epilog=epilog)(command)
 
 
-def _param(
-    param: Param, info: FieldInfo, payload: type[Message]
-) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _param(param: Param, info: FieldInfo, payload: type[Message]) -> Made:
     """The options for one parameter, and what makes its field from them."""
     if param.value:
         return _value_param(param)
@@ -98,11 +146,12 @@ def _param(
         return _entries(param, info)
     if info.redact:
         return _secret_param(param)
+    example = _example(param, info)
     if info.repeated:
         convert = _PARSE.get(info.proto_type, whole_number)
-        option = _option(param, f"{param.doc} Separated by commas.")
+        option = _option(param, f"{param.doc} Separated by commas; may be repeated.", multiple=True)
         flag = _flag(param.name)
-        return [option], lambda given: _items(flag, given[param.name], convert)
+        return Made([option], lambda given: _items(flag, given[param.name], convert), example)
     if info.proto_type == "message":
         return _message_param(param, info)
     if info.proto_type == "enum":
@@ -111,8 +160,16 @@ def _param(
     default = {} if param.required else {"default": getattr(payload(), param.field)}
     option = _option(param, param.doc, type=kind, **default)
     if info.proto_type == "bytes":
-        return [option], lambda given: _encoded(given[param.name])
-    return [option], lambda given: given[param.name]
+        return Made([option], lambda given: _encoded(given[param.name]), example)
+    return Made([option], lambda given: given[param.name], example)
+
+
+def _example(param: Param, info: FieldInfo) -> list[str]:
+    return [_flag(param.name), _SAMPLES.get(param.name) or _SAMPLES.get(info.proto_type, "1")]
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _encoded(text: str | bytes | None) -> bytes | None:
@@ -120,23 +177,27 @@ def _encoded(text: str | bytes | None) -> bytes | None:
 
 
 def _flag(name: str) -> str:
-    return f"--{_FLAGS.get(name, name).replace('_', '-')}"
+    return f"--{_dashed(_FLAGS.get(name, name))}"
 
 
-def _option(param: Param, text: str, **more: Any) -> Callable[[Any], Any]:
+def _option(param: Param, text: str, **more: Any) -> Option:
     return click.option(_flag(param.name), param.name, required=param.required, help=text, **more)
 
 
-def _value_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _value_param(param: Param) -> Made:
     if param.name in _FLAGS:
-        return [_option(param, f"{param.doc} ISO 8601.")], lambda given: parse_time(
-            given[param.name]
-        )
+        option = _option(param, f"{param.doc} ISO 8601.")
+        example = [_flag(param.name), _SAMPLES[param.name]]
+        return Made([option], lambda given: parse_time(given[param.name]), example)
     option = _option(param, param.doc)
-    return [_TYPE_OPTION, option], lambda g: parse_value(g[param.name], g["value_type"])
+    return Made(
+        [_TYPE_OPTION, option],
+        lambda given: parse_value(given[param.name], given["value_type"], _flag(param.name)),
+        ["--type", "int32", _flag(param.name), "123"],
+    )
 
 
-def _secret_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _secret_param(param: Param) -> Made:
     """A secret: given, from a variable or file, or asked for without echo."""
     flag = _flag(param.name)
     variable = f"{param.name}_env"
@@ -151,26 +212,31 @@ def _secret_param(param: Param) -> tuple[list[Callable[[Any], Any]], Fill]:
             return from_variable(given[variable], f"{flag}-env")
         return asked(flag) if given[param.name] is None else resolved(given[param.name], flag)
 
-    return options, fill
+    return Made(options, fill, [flag, _SAMPLES.get(param.name, "prompt")])
 
 
-def _enum_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _enum_param(param: Param, info: FieldInfo) -> Made:
     assert info.type_of is not None
     enum = cast("type[OpenEnum]", info.type_of())
     choice = click.Choice([member.name for member in enum], case_sensitive=False)
     default = {} if param.required else {"default": enum(0).name}
     option = _option(param, param.doc, type=choice, **default)
-    return [option], lambda given: enum[given[param.name]]
+    example = [_flag(param.name), [member.name for member in enum][-1]]
+    return Made([option], lambda given: enum[given[param.name]], example)
 
 
-def _message_param(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _message_param(param: Param, info: FieldInfo) -> Made:
     assert info.type_of is not None
     message = cast("type[Message]", info.type_of())
     if message is Duration:
         option = _option(param, f"{param.doc} In seconds.", type=Seconds(min=0, min_open=True))
-        return [option], lambda given: _seconds(given[param.name])
+        return Made([option], lambda given: _seconds(given[param.name]), [_flag(param.name), "5"])
     option = _option(param, f"{param.doc} As ProtoJSON.")
-    return [option], lambda given: _proto_json(param, message, given[param.name])
+    return Made(
+        [option],
+        lambda given: _proto_json(param, message, given[param.name]),
+        _example(param, info),
+    )
 
 
 def _seconds(value: float | None) -> Duration | None:
@@ -186,68 +252,77 @@ def _proto_json(param: Param, message: type[Message], text: str | None) -> Messa
         raise click.UsageError(f"{_flag(param.name)}: {error}") from error
 
 
-def _items(flag: str, text: str | None, convert: Callable[[str], Any]) -> list[Any]:
-    if text is None:
-        return []
-    if not text.strip():
+def _items(flag: str, texts: Sequence[str], convert: Callable[[str], Any]) -> list[Any]:
+    """The items of every comma list that an option was given."""
+    if any(not text.strip() for text in texts):
         raise click.UsageError(f"{flag} is empty; name at least one item")
     try:
-        return [convert(item) for item in comma_list(text)]
+        return [convert(item) for text in texts for item in comma_list(text)]
     except (ValueError, KeyError):
         raise click.UsageError(f"{flag}: an item is not of the right type") from None
 
 
-def _entries(param: Param, info: FieldInfo) -> tuple[list[Callable[[Any], Any]], Fill]:
+def _entries(param: Param, info: FieldInfo) -> Made:
     """Entries of a bulk write: lists for the first field and the value, one of each of the rest."""
     assert info.type_of is not None
     message = cast("type[Message]", info.type_of())
     fields = fields_of(message)
     if "value" not in fields:
         option = _option(param, f"{param.doc} As a ProtoJSON array.")
-        return [option], lambda given: _proto_json_array(param, message, given[param.name])
-    key, *others = [name for name in fields if name != "value"]
-    options = [
-        click.option(f"{_flag(key)}s", "keys", required=True, help="Handles, separated by commas."),
-        _TYPE_OPTION,
-        click.option("--values", required=True, help="As many values, separated by commas."),
-    ]
-    for name in others:
-        numeric = fields[name].proto_type != "message"
-        presence: dict[str, Any] = {"default": 0} if name == "user_id" else {"required": True}
-        options.append(
-            click.option(
-                _flag(name),
-                name,
-                type=int if numeric else str,
-                help=f"One for all entries ({name}).",
-                **presence,
-            )
+        return Made(
+            [option],
+            lambda given: _proto_json_array(param, message, given[param.name]),
+            [_flag(param.name), "[]"],
         )
+    key, *others = [name for name in fields if name != "value"]
+    flag = f"{_flag(key)}s"
+    more = "Separated by commas; may be repeated."
+    options: list[Option] = [
+        click.option(flag, "keys", required=True, multiple=True, help=f"Handles. {more}"),
+        _TYPE_OPTION,
+        click.option(
+            "--values",
+            required=True,
+            multiple=True,
+            help=f"As many values, or a JSON array of them. {more}",
+        ),
+    ]
+    example = [flag, "1,2", "--type", "int32", "--values", "123,456"]
+    for name in others:
+        options.append(_shared_option(name, fields[name]))
+        if name != "user_id":
+            example += [_flag(name), _SAMPLES.get(name, "1")]
 
     def fill(given: dict[str, Any]) -> list[Message]:
-        handles = _items(f"{_flag(key)}s", given["keys"], whole_number)
-        values = comma_list(given["values"])
+        handles = _items(flag, given["keys"], whole_number)
+        values = [
+            value for text in given["values"] for value in parse_values(text, given["value_type"])
+        ]
         if len(handles) != len(values):
             raise click.UsageError(
-                f"{_flag(key)}s has {len(handles)} items and --values {len(values)}; "
-                "give as many of each"
+                f"{flag} has {len(handles)} items and --values {len(values)}; give as many of each"
             )
         shared = {
             name: parse_time(given[name]) if fields[name].proto_type == "message" else given[name]
             for name in others
         }
         return [
-            message(
-                **{
-                    key: handle,
-                    "value": parse_value(text, given["value_type"], "--values"),
-                    **shared,
-                }
-            )
-            for handle, text in zip(handles, values, strict=True)
+            message(**{key: handle, "value": value, **shared})
+            for handle, value in zip(handles, values, strict=True)
         ]
 
-    return options, fill
+    return Made(options, fill, example)
+
+
+def _shared_option(name: str, info: FieldInfo) -> Option:
+    """What all entries of a bulk have in common; no user where none is named."""
+    presence: dict[str, Any] = {"default": 0} if name == "user_id" else {"required": True}
+    kind = str if info.proto_type == "message" else int
+    return click.option(_flag(name), name, type=kind, help=f"{_said(name)} of all.", **presence)
+
+
+def _said(name: str) -> str:
+    return _FLAGS.get(name, name).replace("_", " ").capitalize()
 
 
 def _proto_json_array(param: Param, message: type[Message], text: str | None) -> list[Message]:
@@ -255,7 +330,7 @@ def _proto_json_array(param: Param, message: type[Message], text: str | None) ->
         return []
     try:
         return [message.from_dict(item) for item in json.loads(text)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise click.UsageError(f"{_flag(param.name)}: {error}") from error
 
 

@@ -7,12 +7,16 @@ import json
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import wraps
-from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Form: TypeAlias = Literal["table", "json", "jsonl", "csv"]
 TimeForm: TypeAlias = Literal["relative", "iso", "raw"]
@@ -24,6 +28,7 @@ _T = TypeVar("_T")
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _NANOS: Final = 10**9
+_in_batch: Final = ContextVar("_in_batch", default=False)
 
 
 class Moment(Protocol):
@@ -176,6 +181,16 @@ def progress(text: str) -> None:
     click.echo(text, err=True)
 
 
+def console() -> Console:
+    """Standard output for live views and trees; NO_COLOR is heeded, and there is none on a pipe.
+
+    Texts are printed as they are: no markup, no emoji names, no colors for numbers.
+    """
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
 @contextmanager
 def counting(what: str) -> Generator[Callable[[int, int | None], None]]:
     """A count on standard error, done and in total; none where that is no terminal."""
@@ -186,15 +201,38 @@ def counting(what: str) -> Generator[Callable[[int, int | None], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Data that is printed meanwhile stays on standard output. Where that is a terminal too, rich
+    # prints it above the count.
+    console, above = Console(stderr=True), sys.stdout.isatty()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=above) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def batched() -> Generator[None]:
+    """Print for who drives a batch: results as JSON unless asked otherwise, errors among them."""
+    token = _in_batch.set(True)
+    try:
+        yield
+    finally:
+        _in_batch.reset(token)
+
+
+def end_of_line(mark: str) -> None:
+    """Print the end of what a line of a batch has printed."""
+    click.echo(mark)
+
+
 def fail(text: str, kind: str, code: int, *, as_json: bool, hint: str | None = None) -> int:
-    """Print what went wrong as a line or as a JSON object, to standard error; returns ``code``."""
+    """Print what went wrong as a line or as a JSON object, to standard error; returns ``code``.
+
+    In a batch it goes to standard output, with the type "error" whatever ``kind`` is.
+    """
     line = printable(" ".join(text.split()))
-    if as_json:
+    if _in_batch.get():
+        _json({"error": line, "exitCode": code, "type": "error"})
+    elif as_json:
         shown = {"error": line, "exitCode": code, "type": kind}
         click.echo(json.dumps(shown, sort_keys=True), err=True)
     else:
@@ -209,6 +247,8 @@ def _form(explicit: Form | None, as_json: bool) -> Form:
         raise click.UsageError(f"--json is --output json; it excludes --output {explicit}")
     if explicit or as_json:
         return explicit or "json"
+    if _in_batch.get():
+        return "json"
     return "table" if sys.stdout.isatty() else "jsonl"
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from zb_mom_ww_mxgateway import MxStatusProxy, MxValue, Timestamp, describe_status
+from zb_mom_ww_mxgateway import (
+    MxStatusProxy,
+    MxValue,
+    OnAlarmTransitionEvent,
+    Timestamp,
+    describe_status,
+)
 from zb_mom_ww_mxgateway_wire.enums import OpenEnum
 from zb_mom_ww_mxgateway_wire.fields import fields_of
 from zb_mom_ww_mxgateway_wire.message import Message
@@ -41,3 +47,19 @@ def text_of(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(text_of(item) for item in cast("list[Any]", value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def transition_text(transition: OnAlarmTransitionEvent) -> str:
+    """What happened to which alarm, such as ``RAISE Tank.Level.HiHi  severity 500``."""
+    value, limit = transition.current_value, transition.limit_value
+    parts = [
+        f"{transition.transition_kind.name} {transition.alarm_full_reference}",
+        f"severity {transition.severity}",
+        "" if value is None else f"value {value_text(value)}",
+        "" if limit is None else f"limit {value_text(limit)}",
+        f"by {transition.operator_user}" if transition.operator_user else "",
+        f"comment {transition.operator_comment!r}" if transition.operator_comment else "",
+        transition.description,
+        f"degraded, from {transition.source_provider.name}" if transition.degraded else "",
+    ]
+    return "  ".join(part for part in parts if part)

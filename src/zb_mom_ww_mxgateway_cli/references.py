@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,14 @@ import click
 
 #: What help says of them.
 FORMS: Final = "env:NAME, file:PATH, prompt, or itself"
+
+#: What an API key looks like, wherever it was typed by mistake: a secret behind its id.
+_KEY: Final = re.compile(r"(mxgw_[^\s_'\")]+)_[^\s'\")]+")
+
+
+def without_keys(text: str) -> str:
+    """``text`` with ``***`` for the secret of each API key in it."""
+    return _KEY.sub(r"\1_***", text)
 
 
 def resolved(reference: str, what: str) -> str:

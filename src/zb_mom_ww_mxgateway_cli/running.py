@@ -9,15 +9,24 @@ from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
 
-from .exits import TERMINATED
+from .exits import OK, TERMINATED
+from .shared import SHARED
 
 
 def run_async(main: Coroutine[Any, Any, int | None]) -> int:
-    """Run a command to its end; its exit code.
+    """Run a command to its end; its exit code. In a batch it runs on the batch's loop.
 
     SIGTERM (and Ctrl-Break on Windows) ends it as Ctrl-C does: what it opened is closed.
     """
-    return asyncio.run(_until_terminated(main))
+    shared = SHARED.get()
+    if shared is None:
+        return asyncio.run(_until_terminated(main))
+    try:
+        return shared.run(main) or OK
+    except asyncio.CancelledError:
+        if shared.ended is None:
+            raise
+        return shared.ended
 
 
 async def _until_terminated(main: Coroutine[Any, Any, int | None]) -> int:

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
 
 from zb_mom_ww_mxgateway import (
+    AlarmProviderModeChanged,
+    AlarmTransition,
+    BufferedDataChange,
     CloseSessionRequest,
+    DataChange,
     Duration,
+    Event,
+    EventGap,
     GatewayClient,
     MxEvent,
+    MxGatewayValueError,
     OpenSessionRequest,
     Session,
     StreamEventsRequest,
     Timestamp,
+    describe_hresult,
+    describe_quality,
     describe_status,
     is_failure,
 )
+from zb_mom_ww_mxgateway.events import event_of
 
+from .bounds import DURATION, MAX_EVENTS, bounded
 from .connection import Connection, connected
 from .exits import OK
-from .output import printable
-from .readable import show
-from .values import Seconds, value_text
+from .readable import show, text_of, transition_text
+from .values import Seconds, native_text, value_text
 
 
-@click.command()
+@click.command(epilog="Example: mxgw-py open-session --client-session-name night-shift --json")
 @click.option("--client-session-name", default="mxgw-py", help="Label for people.")
 @click.option(
     "--command-timeout",
@@ -40,7 +48,11 @@ from .values import Seconds, value_text
 async def open_session(
     connection: Connection, client_session_name: str, command_timeout: float | None
 ) -> None:
-    """Open a session and leave it open; prints the reply."""
+    """Open a session and leave it open.
+
+    Prints the reply, whose session id the other commands take. The gateway closes the session when
+    nothing uses it for long enough.
+    """
     limit = None if command_timeout is None else timedelta(seconds=command_timeout)
     request = OpenSessionRequest(
         client_session_name=client_session_name,
@@ -51,11 +63,14 @@ async def open_session(
     show(reply, connection.output)
 
 
-@click.command()
+@click.command(epilog="Example: mxgw-py close-session --session-id ID")
 @click.option("--session-id", required=True, help="Session to close.")
 @connected
 async def close_session(connection: Connection, session_id: str) -> None:
-    """Close a session; prints the reply."""
+    """Close a session.
+
+    What it has registered, added and advised ends with it. Prints the reply.
+    """
     async with connection.client() as client:
         reply = await client.close_session_raw(CloseSessionRequest(session_id=session_id))
     show(reply, connection.output)
@@ -72,12 +87,20 @@ _EVENT_COLUMNS: Final = (
     "sourceTimestamp",
     "workerTimestamp",
     "statuses",
+    "hresult",
+    "onBufferedDataChange",
+    "onAlarmTransition",
+    "onAlarmProviderModeChanged",
+    "replayGap",
 )
 
 
-@click.command()
+@click.command(
+    epilog="Example: mxgw-py stream-events --session-id ID --max-events 10 --duration 60"
+)
 @click.option("--session-id", required=True, help="Session whose events to show.")
-@click.option("--max-events", type=click.IntRange(min=1), help="End after so many events.")
+@MAX_EVENTS
+@DURATION
 @click.option(
     "--after-worker-sequence",
     type=click.IntRange(min=0),
@@ -86,63 +109,90 @@ _EVENT_COLUMNS: Final = (
 )
 @connected
 async def stream_events(
-    connection: Connection, session_id: str, max_events: int | None, after_worker_sequence: int
+    connection: Connection,
+    session_id: str,
+    max_events: int | None,
+    duration: float | None,
+    after_worker_sequence: int,
 ) -> None:
-    """Show a session's events until --max-events, --timeout or its end."""
+    """Show a session's events.
+
+    Ends with --max-events, --duration, --timeout or the session, whichever comes first.
+    """
     async with connection.client() as client:
         request = StreamEventsRequest(
             session_id=session_id, after_worker_sequence=after_worker_sequence
         )
         with connection.output.stream("events", _EVENT_COLUMNS) as write:
             async with client.stream_events_raw(request) as events:
-                async for event in _bounded(events, max_events, connection.timeout):
+                async for event in bounded(events, max_events, duration, connection.timeout):
                     write(event.to_dict(), event_line(event))
-
-
-async def _bounded(
-    events: AsyncIterator[MxEvent], max_events: int | None, timeout: float | None
-) -> AsyncIterator[MxEvent]:
-    """``events`` up to a number or a time; running out of time is no error."""
-    loop = asyncio.get_running_loop()
-    deadline = None if timeout is None else loop.time() + timeout
-    left = max_events
-    while left is None or left > 0:
-        limit = asyncio.timeout_at(deadline)
-        try:
-            async with limit:
-                event = await anext(events)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            if limit.expired():
-                return
-            raise
-        yield event
-        left = None if left is None else left - 1
 
 
 def event_line(event: MxEvent) -> str:
     """An event as a line for people."""
+    about = {"server": event.server_handle, "item": event.item_handle}
     parts = [
         str(event.worker_sequence),
         _time_of_day(event.source_timestamp or event.worker_timestamp),
-        event.family.name,
-        f"item {event.item_handle}",
+        "GAP" if event.replay_gap is not None else event.family.name,
+        " ".join(f"{name} {handle}" for name, handle in about.items() if handle),
+        *_happened(event_of(event)),
+        *map(describe_status, event.statuses),
+        describe_hresult(event.hresult) if event.hresult else "",
     ]
-    if event.value is not None:
-        parts.append(f"= {value_text(event.value)} (quality {event.quality})")
-    parts += [describe_status(status) for status in event.statuses[:1]]
     return "  ".join(part for part in parts if part)
+
+
+def _happened(event: Event) -> list[str]:
+    """What an event says beside its numbers and statuses."""
+    if isinstance(event, EventGap):
+        return [
+            f"events after {event.requested_after_sequence} are gone; the next is "
+            f"{event.oldest_available_sequence}: read values anew"
+        ]
+    if isinstance(event, BufferedDataChange):
+        return _samples(event)
+    if isinstance(event, AlarmTransition):
+        return [transition_text(event.transition)]
+    if isinstance(event, AlarmProviderModeChanged):
+        change = event.change
+        since = "" if change.since is None else f"since {text_of(change.since)}"
+        return [change.mode.name, since, change.reason]
+    value = event.raw.value
+    parts = [] if value is None else [f"= {value_text(value)}"]
+    return [*parts, describe_quality(event.quality)] if isinstance(event, DataChange) else parts
+
+
+def _samples(event: BufferedDataChange) -> list[str]:
+    try:
+        samples = event.samples
+    except MxGatewayValueError as error:
+        return [str(error)]
+    return [
+        f"{len(samples)} values",
+        *(
+            f"{_clock(sample.timestamp)} = {native_text(sample.value)}"
+            + ("" if sample.is_good else f" {describe_quality(sample.quality)}")
+            for sample in samples
+        ),
+    ]
 
 
 def _time_of_day(time: Timestamp | None) -> str:
     try:
-        return "" if time is None else f"{time.to_datetime():%H:%M:%S.%f}"[:-3]
+        return "" if time is None else _clock(time.to_datetime())
     except ValueError:
         return "no time"
 
 
-@click.command()
+def _clock(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")[11:23]
+
+
+@click.command(
+    epilog="Example: mxgw-py smoke --item TestMachine_001.TestChangingInt --max-events 3"
+)
 @click.option("--item", required=True, help="Reference to add, such as Object.Attribute.")
 @click.option(
     "--max-events",
@@ -153,8 +203,9 @@ def _time_of_day(time: Timestamp | None) -> str:
 )
 @connected
 async def smoke(connection: Connection, item: str, max_events: int) -> int:
-    """Open, register, add, advise, see events, close: the shortest proof that a gateway works.
+    """Open, register, add, advise, see events, close.
 
+    The shortest proof that a gateway works.
     Fails when fewer events come in time, or when one says that the item is wrong.
     """
     async with (
@@ -163,8 +214,9 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
     ):
         events, shown = await _smoke(client, session, item, max_events, connection.timeout)
     if connection.output.is_table:
-        for event in events:
-            click.echo(printable(event_line(event)))
+        with connection.output.stream("events", _EVENT_COLUMNS) as write:
+            for event in events:
+                write(event.to_dict(), event_line(event))
     else:
         connection.output.record(shown)
     if len(events) < max_events:
@@ -185,7 +237,7 @@ async def _smoke(
     await session.advise(server_handle, item_handle)
     request = StreamEventsRequest(session_id=session.session_id)
     async with client.stream_events_raw(request) as stream:
-        events = [event async for event in _bounded(stream, max_events, timeout or 15.0)]
+        events = [event async for event in bounded(stream, max_events, timeout or 15.0)]
     return events, {
         "events": [event.to_dict() for event in events],
         "itemHandle": item_handle,

@@ -17,9 +17,10 @@ from zb_mom_ww_mxgateway_contracts.google_protobuf import Int32Value
 
 from .connection import Connection, connected
 from .exits import OK
+from .failures import flags_of, in_words
 from .output import Output, progress, with_output
 from .readable import show
-from .references import FORMS, from_variable, is_secret, resolved
+from .references import FORMS, from_variable, resolved
 from .running import run_async
 from .simulate_keys import keys
 from .values import Seconds
@@ -45,9 +46,18 @@ _file = click.Path(path_type=Path)
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the key.")
 @click.option("--keys-file", type=_file, help="More keys, made with 'simulate keys'.")
 @click.option("--no-auth", is_flag=True, help="Take every call, with a key or without.")
-@click.option("--tls-cert", type=_file, help="PEM file of a certificate to listen with.")
-@click.option("--tls-key", type=_file, help="PEM file of its key, if it is not in --tls-cert.")
-@click.option("--tls-self-signed", is_flag=True, help="Make a certificate; shows its fingerprint.")
+@click.option(
+    "--tls-cert", "cert_file", type=_file, help="PEM file of a certificate to listen with."
+)
+@click.option(
+    "--tls-key", "key_file", type=_file, help="PEM file of its key, if it is not in --tls-cert."
+)
+@click.option(
+    "--tls-self-signed",
+    "self_signed",
+    is_flag=True,
+    help="Make a certificate; shows its fingerprint.",
+)
 @click.option("--galaxy", type=_file, help="TOML file of what is deployed.")
 @click.option(
     "--seed",
@@ -82,6 +92,7 @@ _file = click.Path(path_type=Path)
 )
 @click.option(
     "--metrics-port",
+    "operations_port",
     type=click.IntRange(0, 65535),
     help="Port for /metrics and /health/live; 0 picks one.  [default: none]",
 )
@@ -104,7 +115,7 @@ _file = click.Path(path_type=Path)
 def simulate(context: click.Context, /, **options: Any) -> int:
     """Run a gateway without a plant, until Ctrl-C.
 
-    Prints its endpoint and API key when it is ready.
+    Prints its endpoint when it is ready, and the API key if it was made up.
     """
     # The group is the command too; a subcommand of it runs in its place.
     if context.invoked_subcommand is None:
@@ -125,12 +136,9 @@ def _simulate(
     *,
     api_key: str | None,
     api_key_env: str | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    tls_self_signed: bool,
     no_plant: bool,
     event_subscribers: int,
-    metrics_port: int | None,
+    operations_port: int | None,
     log_format: Literal["text", "json"],
     log_level: str,
     output: Output,
@@ -147,29 +155,24 @@ def _simulate(
             host=host,
             port=port,
             api_key=_own_key(api_key, api_key_env),
-            cert_file=tls_cert,
-            key_file=tls_key,
-            self_signed=tls_self_signed,
             plant=not no_plant,
             limits=Limits(event_subscribers=event_subscribers),
-            operations_port=metrics_port,
+            operations_port=operations_port,
             **settings,
         )
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(in_words(str(error), flags_of(simulate.params))) from None
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
-    # Kept out of the output: a key that was given by reference, and one that nobody was to have.
-    was_typed = api_key is not None and is_secret(api_key)
+    # Kept out of the output: a key that was given, and one that nobody was to have.
     was_made_up = api_key is None and api_key_env is None
-    nobody_needs_it = settings["no_auth"] or (settings["keys_file"] and was_made_up)
-    shows_key = (was_typed or was_made_up) and not nobody_needs_it
+    shows_key = was_made_up and not settings["no_auth"] and settings["keys_file"] is None
     level = logging.getLevelNamesMapping()[log_level.upper()]
     with logging_to(sys.stderr, form=log_format, level=level):
         try:
             return run_async(_serve(gateway, shows_key, output, log_format))
         except OSError as error:
-            ports = [port] if metrics_port is None else [port, metrics_port]
+            ports = [port] if operations_port is None else [port, operations_port]
             where = " and ".join(f"{host}:{number}" for number in ports)
             raise click.ClickException(
                 f"cannot listen on {where}: {error.strerror}; choose another address with "
@@ -204,7 +207,9 @@ async def _serve(
     return OK
 
 
-@simulate.command()
+@simulate.command(
+    epilog="Example: mxgw-py simulate redeploy --endpoint localhost:5000 --plaintext --machines 20"
+)
 @click.option(
     "--machines", type=click.IntRange(0), help="How many there are from now on.  [default: as now]"
 )

@@ -22,7 +22,9 @@ _file_option = click.option(
 )
 
 
-@click.group()
+@click.group(
+    epilog="Example: mxgw-py simulate keys add --file keys.json --id historian --scope session:open"
+)
 def keys() -> None:
     """Make, list and revoke API keys in a keys file.
 
@@ -78,7 +80,7 @@ def add(
     progress("keep the key now: it cannot be shown again")
 
 
-@keys.command("list")
+@keys.command("list", epilog="Example: mxgw-py simulate keys list --file keys.json")
 @_file_option
 @with_output
 def list_(path: Path, output: Output) -> None:
@@ -89,7 +91,7 @@ def list_(path: Path, output: Output) -> None:
     output.rows(found, [_shown(data) for data in found])
 
 
-@keys.command()
+@keys.command(epilog="Example: mxgw-py simulate keys revoke --file keys.json historian")
 @_file_option
 @click.argument("key_id", metavar="ID")
 @with_output

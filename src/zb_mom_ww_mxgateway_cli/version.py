@@ -10,7 +10,7 @@ from .output import Output, with_output
 from .program import contract_summary
 
 
-@click.command()
+@click.command(epilog="Example: mxgw-py version --json")
 @with_output
 def version(output: Output) -> None:
     """Show the versions of client and gateway protocol."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,15 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_developers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No profile, no cache and no setting of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("MXGATEWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MXGATEWAY_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("MXGATEWAY_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -17,17 +17,19 @@ import trustme
 from tests.cli.conftest import Run
 from zb_mom_ww_mxgateway import COMMANDS, MxEvent, MxGatewayTimeoutError
 from zb_mom_ww_mxgateway_cli.__main__ import cli, run
-from zb_mom_ww_mxgateway_cli.session import _bounded
+from zb_mom_ww_mxgateway_cli.bounds import bounded
 from zb_mom_ww_mxgateway_cli.values import comma_list, parse_value
 
+NAMES = cli.list_commands(click.Context(cli))
+TABLE = ("--output", "table")
 TAGS = "TestMachine_001.TestChangingInt,TestMachine_002.TestChangingInt"
 
 
 def test_every_command_of_the_contract_is_there() -> None:
-    assert {name.replace("_", "-") for name in COMMANDS} <= set(cli.commands)
+    assert {name.replace("_", "-") for name in COMMANDS} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_with_an_explanation(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,7 +96,7 @@ def test_a_bulk_with_a_failed_entry_ends_with_its_own_code(mxgw: Run, session_id
 
 def test_people_get_a_table(mxgw: Run, session_id: str) -> None:
     shown = mxgw(
-        "read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", TAGS
+        "read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", TAGS, *TABLE
     ).out.splitlines()
     assert len(shown) == 3
     assert "was_cached" in shown[0]
@@ -199,7 +201,7 @@ def test_a_certificate_that_is_not_accepted_is_code_3_and_asks_for_a_ca_file(
             server.join()
     strange, hung_up = seen
     assert (strange.code, strange.error["type"]) == (3, "MxGatewayCertificateError")
-    assert "ca_file" in strange.error["error"]
+    assert "--ca-file" in strange.error["error"]
     assert (hung_up.code, hung_up.error["type"]) == (3, "MxGatewayUnavailableError")
 
 
@@ -317,7 +319,8 @@ def test_reading_what_does_not_exist_ends_with_the_code_of_failed_items(
     mxgw: Run, session_id: str
 ) -> None:
     items = "TestMachine_001.MachineCode,No.Such"
-    read = mxgw("read-bulk", "--session-id", session_id, "--server-handle", "1", "--items", items)
+    common = ["--session-id", session_id, "--server-handle", "1"]
+    read = mxgw("read-bulk", *common, "--items", items, *TABLE)
     assert read.code == 6
     assert "CONFIGURATION_ERROR, detail 6 (invalid reference)" in read.out
 
@@ -343,7 +346,7 @@ def test_a_password_is_taken_from_a_variable_and_never_asked_for_without_a_termi
         monkeypatch.setattr("sys.stdin", nothing)
         failed = mxgw(*named)
     assert failed.code == 2
-    assert "--password-env" in failed.err
+    assert "--password: there is no terminal to ask at" in failed.err
 
 
 def test_a_time_without_an_offset_is_refused(mxgw: Run) -> None:
@@ -371,7 +374,7 @@ async def test_a_timeout_of_the_call_is_no_end_of_the_stream() -> None:
         yield MxEvent()
         raise MxGatewayTimeoutError("no answer")
 
-    shown = _bounded(events(), None, 60.0)
+    shown = bounded(events(), None, 60.0)
     await anext(shown)
     with pytest.raises(MxGatewayTimeoutError):
         await anext(shown)

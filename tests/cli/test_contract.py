@@ -29,6 +29,7 @@ from zb_mom_ww_mxgateway_sim import SimulatedGateway
 from zb_mom_ww_mxgateway_sim.discovery import DiscoveryCodec
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
+TABLE = ("--output", "table")
 PLANT = """\
 syntax = "proto3";
 package plant;
@@ -274,7 +275,7 @@ def diff(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 
 def test_the_simulator_serves_the_sdks_contract(mxgw: Run) -> None:
-    shown = mxgw("contract", "diff")
+    shown = mxgw("contract", "diff", *TABLE)
     assert shown.code == 0
     assert shown.out.startswith("compatible: 127.0.0.1:")
     assert "serves the contract that this SDK was generated from" in shown.out
@@ -287,7 +288,7 @@ def test_a_gateway_with_more_is_compatible(diff: Callable[..., Outcome]) -> None
     message = services_messages(altered)["mxaccess_gateway.v1.MxStatusProxy"]
     message.field.add(name="hint", number=90, type=FieldDescriptorProto.TYPE_STRING, label=1)
     with serving(*reflection(altered.SerializeToString())) as endpoint:
-        shown = diff(endpoint)
+        shown = diff(endpoint, *TABLE)
         answer = diff(endpoint, "--json")
     line, conclusion = shown.out.splitlines()
     assert line == "field mxaccess_gateway.v1.MxStatusProxy.hint: added, as 90 of type string"
@@ -310,7 +311,7 @@ def test_a_gateway_with_more_is_compatible(diff: Callable[..., Outcome]) -> None
 def test_a_gateway_with_other_numbers_is_not(diff: Callable[..., Outcome], tmp_path: Path) -> None:
     contract = compile_contract(altered_protos(tmp_path)).descriptor_set()
     with serving(*reflection(contract)) as endpoint:
-        shown = diff(endpoint)
+        shown = diff(endpoint, *TABLE)
         answer = diff(endpoint, "--json")
     *lines, conclusion = shown.out.splitlines()
     assert (shown.code, answer.code) == (1, 1)

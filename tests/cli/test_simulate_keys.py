@@ -84,12 +84,13 @@ def test_subtrees_are_repeatable_and_each_act_has_its_own(keys: Run) -> None:
 
 
 def test_people_get_lines_and_a_table(keys: Run) -> None:
-    added = keys("add", "--id", "one", *NARROWED)
+    table = ("--output", "table")
+    added = keys("add", "--id", "one", *NARROWED, *table)
     assert "apiKey: mxgw_one_" in added.out
     assert "scopes: invoke:read session:open" in added.out
     keys("add", "--id", "two")
     keys("revoke", "two")
-    head, *rows = keys("list").out.splitlines()
+    head, *rows = keys("list", *table).out.splitlines()
     assert head.split() == ["id", "scopes", "read", "created", "revoked"]
     assert [row.split()[0] for row in rows] == ["one", "two"]
 

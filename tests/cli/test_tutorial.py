@@ -25,11 +25,16 @@ def steps() -> list[tuple[str, str]]:
     return [(command, expected) for command, _, expected in typed]
 
 
+def _here(text: str, simulator: dict[str, str]) -> str:
+    return text.replace("mxgw_...", simulator["apiKey"]).replace(
+        "localhost:5000", simulator["endpoint"]
+    )
+
+
 def test_each_step_prints_what_the_page_shows(simulator: dict[str, str], tmp_path: Path) -> None:
     """``...`` on the page stands for anything."""
     environment = {
         "HOME": str(tmp_path),
-        "MXGATEWAY_ENDPOINT": simulator["endpoint"],
         "NO_COLOR": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PS1": "",
@@ -42,8 +47,10 @@ def test_each_step_prints_what_the_page_shows(simulator: dict[str, str], tmp_pat
         shell.type("stty -echo; printf 'ready\\n'")
         shell.wait_for("ready\r\n")
         for command, expected in steps():
-            made = command.replace("mxgw_...", simulator["apiKey"])
-            shell.type(f"{made}; printf '\\036%s\\n' $?")
-            printed, _ = shell.wait_for("\x1e"), shell.wait_for("\n")
-            pattern = re.escape(" ".join(expected.split())).replace(r"\.\.\.", ".*")
+            made = _here(command, simulator)
+            shell.type(f"{made}; code=$?; printf '\\036'; (exit $code)")
+            printed = shell.wait_for("\x1e")
+            pattern = re.escape(" ".join(_here(expected, simulator).split())).replace(
+                r"\.\.\.", ".*"
+            )
             assert re.fullmatch(pattern, " ".join(printed[:-1].split())), (command, printed)

@@ -1,0 +1,204 @@
+"""Tags as everyday commands take them: arguments, files of tags, and their attributes in the
+galaxy."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import click
+
+from zb_mom_ww_mxgateway import (
+    MAX_BULK_ITEMS,
+    GalaxyAttribute,
+    GalaxyObject,
+    GalaxyRepositoryClient,
+    MxGatewayNotFoundError,
+    Session,
+    SubscribeResult,
+)
+
+from .completion import complete_tag
+from .exits import TERMINATED
+from .objects import attribute_row
+from .output import progress
+
+#: Objects that are looked up at once.
+_AT_ONCE: Final = 16
+#: A reference without its brackets, which stand for a whole array or say which element.
+_REFERENCE: Final = re.compile(r"([^\[\]]*)(\[[^\[\]]*\])?")
+
+
+def tags_argument(metavar: str = "TAG...") -> Callable[[Any], Any]:
+    """The argument ``tags`` of a command: any number, also ``@FILE`` and ``-``; see ``lines``."""
+    return click.argument(
+        "tags", nargs=-1, required=True, metavar=metavar, shell_complete=complete_tag
+    )
+
+
+def lines(arguments: Iterable[str]) -> list[str]:
+    """The arguments, and in place of ``@FILE`` and ``-`` the lines of that file and of standard
+    input, but for empty ones and those that begin with ``#``.
+
+    Raises:
+        click.UsageError: A file cannot be read, or nothing is left.
+    """
+    found: list[str] = []
+    for argument in arguments:
+        if argument == "-":
+            found += _lines(_typed())
+        elif argument.startswith("@"):
+            found += _lines(_text(argument.removeprefix("@")))
+        else:
+            found.append(argument)
+    if not all(found) or not found:
+        raise click.UsageError("a tag is empty" if found else "there is no tag in what was given")
+    return found
+
+
+@contextmanager
+def interruptible() -> Generator[None]:
+    """Let signals end what keeps the event loop waiting for a person, such as a question."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            raise click.exceptions.Exit(TERMINATED)
+        raise KeyboardInterrupt
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _typed() -> str:
+    """Standard input to its end."""
+    with interruptible():
+        if sys.stdin.isatty():
+            end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+            progress(f"a line for each tag; {end} ends them")
+        return sys.stdin.read()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise click.UsageError(f"@{path} cannot be read: {reason}") from None
+
+
+def _lines(text: str) -> list[str]:
+    stripped = (line.strip() for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+async def subscribe(
+    session: Session, server_handle: int, tags: Sequence[str]
+) -> list[SubscribeResult]:
+    """Add and advise tags, as many as there are; a result for each, in their order."""
+    results: list[SubscribeResult] = []
+    for start in range(0, len(tags), MAX_BULK_ITEMS):
+        chunk = list(tags[start : start + MAX_BULK_ITEMS])
+        results += await session.subscribe_bulk(server_handle, chunk)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tag's attribute in the galaxy."""
+
+    object: GalaxyObject
+    attribute: GalaxyAttribute
+    #: What follows the attribute's name: ``[3]``, ``[]``, or nothing.
+    brackets: str
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is a whole array."""
+        return self.attribute.is_array and self.brackets in ("", "[]")
+
+    @property
+    def reference(self) -> str:
+        """The tag as MXAccess takes it, with the brackets that a whole array has."""
+        name = f"{self.object.tag_name}.{self.attribute.attribute_name}"
+        return f"{name}[]" if self.is_array else name + self.brackets
+
+    @property
+    def security(self) -> str:
+        """What a write needs, in words such as ``SECURED_WRITE``; the number if it is unknown."""
+        return str(attribute_row(self.attribute)["securityClassification"])
+
+
+async def look_up(galaxy: GalaxyRepositoryClient, tags: Sequence[str]) -> list[Found | str]:
+    """The attributes of tags, ``Object.Attribute`` in any case, in their order.
+
+    Returns:
+        For each tag what was found, or a text that says why nothing was.
+    """
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def look(name: str) -> GalaxyObject | None:
+        async with turn:
+            return await _object(galaxy, name)
+
+    names = list(dict.fromkeys(_object_name(tag) for tag in tags))
+    objects = dict(zip(names, await asyncio.gather(*map(look, names)), strict=True))
+    return [_found(tag, objects[_object_name(tag)]) for tag in tags]
+
+
+def _object_name(tag: str) -> str:
+    return tag.partition(".")[0].casefold()
+
+
+async def _object(galaxy: GalaxyRepositoryClient, tag_name: str) -> GalaxyObject | None:
+    # One that is not deployed, or that the key may not see.
+    with suppress(MxGatewayNotFoundError):
+        for found in await galaxy.discover_hierarchy(root_tag_name=tag_name, max_depth=0):
+            return found
+    return None
+
+
+def _found(tag: str, found: GalaxyObject | None) -> Found | str:
+    object_name, dot, rest = tag.partition(".")
+    if not (dot and rest):
+        return f"{tag} is no tag, which is Object.Attribute"
+    if found is None:
+        return f"{tag}: the galaxy has no object {object_name}"
+    match = _REFERENCE.fullmatch(rest)
+    name, brackets = match.groups("") if match else (rest, "")
+    attributes = {one.attribute_name.casefold(): one for one in found.attributes}
+    attribute = attributes.get(name.casefold())
+    if attribute is None:
+        close = get_close_matches(name.casefold(), attributes, n=1)
+        meant = f"; did you mean {attributes[close[0]].attribute_name}?" if close else ""
+        return f"{tag}: the object {found.tag_name} has no attribute {name}{meant}"
+    if brackets and not attribute.is_array:
+        return f"{tag}: {attribute.attribute_name} is no array"
+    return Found(found, attribute, brackets)
+
+
+async def area_of(galaxy: GalaxyRepositoryClient, found: GalaxyObject) -> str:
+    """The tag name of the area that an object stands in or is; empty where there is none."""
+    seen: set[int] = set()
+    with suppress(MxGatewayNotFoundError):
+        while not found.is_area and found.parent_gobject_id not in {0, *seen}:
+            seen.add(found.parent_gobject_id)
+            above = await galaxy.discover_hierarchy(
+                root_gobject_id=found.parent_gobject_id, max_depth=0, include_attributes=False
+            )
+            if not above:
+                break
+            found = above[0]
+    return found.tag_name if found.is_area else ""
