@@ -71,7 +71,12 @@ def _command(command: click.Command, parent: click.Context, name: str) -> Iterat
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```\n{context.command_path} {usage}\n```\n"
     if command.epilog:
-        yield f"{inspect.cleandoc(command.epilog)}\n"
+        text, _, example = command.epilog.replace("\b\n", "").partition("Example:")
+        yield from (
+            f"{part}\n"
+            for part in (" ".join(text.split()), f"Example: `{example.strip()}`")
+            if part
+        )
     yield from _options([param for param in command.params if _is_own(param)], context)
     names = {param.name for param in command.params if not _is_own(param)}
     if "endpoint" in names:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from .connection import shared_connection, with_connection_options
-from .exits import FAILURE, OK, USAGE
+from .exits import FAILURE, INTERRUPTED, OK, USAGE
 from .output import batched, end_of_line, fail
 from .shared import SHARED
 
@@ -49,7 +49,9 @@ def batch(**given: Any) -> int:
                 break
             if line is None:
                 return OK
-            _run(line)
+            if _run(line) == INTERRUPTED and shared.ended is None:
+                asked = "it asks something, and in a batch nobody answers; say it with options"
+                fail(asked, "UsageError", USAGE, as_json=True)
             end_of_line(END_OF_LINE)
         return OK if shared.ended is None else shared.ended
 
@@ -115,28 +117,29 @@ def split(line: bytes) -> list[str]:
         raise click.UsageError(f"the line cannot be read: {error}") from None
 
 
-def _run(line: bytes) -> None:
-    """Run one line. Whatever is wrong with it is printed, and ends this line alone."""
+def _run(line: bytes) -> int:
+    """Run one line; its exit code. Whatever is wrong with it is printed, and ends it alone."""
     from .__main__ import run
 
     try:
         arguments = split(line)
         if arguments:
             _check(arguments)
-            run(arguments)
+            return run(arguments)
     except click.UsageError as error:
-        fail(error.format_message(), "UsageError", USAGE, as_json=True)
+        return fail(error.format_message(), "UsageError", USAGE, as_json=True)
     except BrokenPipeError:
         raise
     except Exception as error:
         # Its text may hold anything, so it is not shown: a trace shows it to who asks for it.
-        fail(
+        return fail(
             f"{type(error).__name__}, which is a fault of mxgw-py; run the line without a batch "
             "to see where it comes from",
             type(error).__name__,
             FAILURE,
             as_json=True,
         )
+    return OK
 
 
 def _check(arguments: Sequence[str]) -> None:

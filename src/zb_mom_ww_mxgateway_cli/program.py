@@ -18,6 +18,9 @@ _CONTRACT: Final = "zb_mom_ww_mxgateway_contracts"
 #: The section of the commands that the contract alone has.
 GATEWAY: Final = "Gateway commands"
 
+#: How click is told to leave a paragraph as it is.
+_WHOLE: Final = "\b\n"
+
 #: Set by the scripts of ``completion``, to the shell and what it wants: ``bash_complete``.
 COMPLETION: Final = "_MXGW_PY_COMPLETE"
 
@@ -123,7 +126,7 @@ class Program(click.Group):
             if cmd_name in section:
                 module, _, name = section[cmd_name][0].partition(":")
                 found: click.Command = getattr(import_module(f".{module}", __package__), name)
-                return found
+                return _with_whole_examples(found)
         return _of_contract(cmd_name)
 
     def resolve_command(
@@ -179,4 +182,14 @@ def _of_contract(name: str) -> click.Command | None:
         return None
     from .handle import handle_command
 
-    return handle_command(name)
+    return _with_whole_examples(handle_command(name))
+
+
+def _with_whole_examples(command: click.Command) -> click.Command:
+    """The command, whose help breaks no line within an example: it is to be copied."""
+    if command.epilog and _WHOLE not in command.epilog:
+        command.epilog = command.epilog.replace("Example:", f"\n\n{_WHOLE}Example:").lstrip("\n")
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _with_whole_examples(inner)
+    return command

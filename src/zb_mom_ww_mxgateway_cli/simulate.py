@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -23,12 +22,12 @@ from .readable import show
 from .references import FORMS, from_variable, resolved
 from .running import run_async
 from .simulate_keys import keys
-from .values import Seconds
+from .values import File, Seconds
 
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway_sim import SimulatedGateway
 
-_file = click.Path(path_type=Path)
+_file = File()
 
 
 @click.group(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import Output, progress, with_output
+from .values import File
 
 if TYPE_CHECKING:
     from zb_mom_ww_mxgateway_sim.auth.keys_file import StoredKey
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _file_option = click.option(
     "--file",
     "path",
-    type=click.Path(path_type=Path),
+    type=File(),
     required=True,
     help="Keys file; add makes it.",
 )

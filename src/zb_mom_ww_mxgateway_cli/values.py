@@ -7,10 +7,12 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Final, TypeAlias, TypeVar, cast
 
 import click
@@ -353,3 +355,25 @@ class Seconds(click.FloatRange):
             least = "above 0" if self.min_open else "from 0"
             self.fail(f"must be a number of seconds {least} and below 100,000,000", param, ctx)
         return number
+
+
+class File(click.Path):
+    """A file, as ``Path``."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """``value`` as a path; click leaves what is none to whoever opens it."""
+        try:
+            is_path = b"\0" not in os.fsencode(value)
+        except UnicodeEncodeError:
+            is_path = False
+        if not is_path:
+            self.fail("no file can be called that", param, ctx)
+        return super().convert(value, param, ctx)

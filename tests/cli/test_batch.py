@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -145,6 +146,16 @@ def test_a_fault_of_the_program_ends_its_line_alone_and_shows_no_values(
     assert "KeyError" in error["error"]
     assert "topsecret" not in error["error"]
     assert opened["sessionId"]
+
+
+def test_a_line_that_asks_something_is_an_error(mxgw: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "zb_mom_ww_mxgateway_cli.version.installed", partial(click.confirm, err=True)
+    )
+    with standard_input(b"version\nopen-session\n"):
+        asked, opened = mxgw("batch").out.split(f"{END_OF_LINE}\n")[:2]
+    assert "nobody answers" in json.loads(asked.splitlines()[-1])["error"]
+    assert json.loads(opened)["sessionId"]
 
 
 def test_lines_that_are_empty_or_comments_do_nothing_and_have_their_mark(mxgw: Run) -> None:

@@ -208,7 +208,7 @@ def test_any_text_is_a_value_or_a_usage_error_that_does_not_show_it(name: str, s
         ("float", "1e39"), ("double", "1e999"), ("double", "nan"), ("double", "1_0"),
         ("double[]", "[NaN]"), ("double[]", "[1e999]"), ("double", "infinity"), ("double", "."),
         ("string[]", "[1]"), ("string[]", "[null]"), ("string[]", '["\\ud800"]'),
-        ("string", "\ud800"), ("string[]", '["a"'), ("string[]", '{"a": 1}["b"]'),
+        ("string", "\ud800"), ("string[]", '["a"'),
         ("time", "2026-01-01T00:00:00"), ("time", "2026-01-01T00:00:00.0123456789Z"),
         ("time", "0001-01-01T00:00:00+14:00"), ("time", "2026-01-01T00:00:00+01:00:00.5"),
         ("time[]", "[0]"), ("elapsed-time", "1 s"), ("elapsed-time", "inf"),
@@ -219,9 +219,6 @@ def test_any_text_is_a_value_or_a_usage_error_that_does_not_show_it(name: str, s
     ],
 )  # fmt: skip
 def test_what_is_not_of_its_type_is_refused_with_what_is_taken(name: str, wrong: str) -> None:
-    if (name, wrong) == ("string[]", '{"a": 1}["b"]'):
-        assert from_mx_value(parse_value(wrong, name)) == [wrong]  # a comma list of one text
-        return
     with pytest.raises(click.UsageError) as caught:
         parse_value(wrong, name)
     assert f"--value is not of type {name}, which takes {TYPES[name].accepts}" in str(caught.value)
