@@ -90,7 +90,9 @@ def _command(command: click.Command, parent: click.Context, name: str) -> Iterat
 
 
 def _options(params: Iterable[click.Parameter], context: click.Context) -> Iterator[str]:
-    records = [record for param in params if (record := param.get_help_record(context))]
+    records = [
+        record for param in params if (record := param.get_help_record(context)) and record[1]
+    ]
     if records:
         yield "| option | what |\n|---|---|"
         for names, text in records:

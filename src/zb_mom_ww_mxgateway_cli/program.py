@@ -27,14 +27,14 @@ COMPLETION: Final = "_MXGW_PY_COMPLETE"
 #: By section and name: where a command is, and what help says of it.
 COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "Everyday": {
-        "browse": ("browse:browse", "Show what is in an object."),
-        "tree": ("browse:tree", "Show the tree of objects."),
-        "find": ("find:find", "Find objects, or attributes, by name."),
-        "deploys": ("deploys:deploys", "Watch deploys of the galaxy."),
         "read": ("read:read", "Read tags: value, quality and time of each."),
         "write": ("write:write", "Write values to tags, and wait for the outcome of each."),
         "watch": ("watch:watch", "Watch tags: a live table on a terminal, else a row a change."),
         "info": ("info:info", "Show what a tag is, and its value."),
+        "browse": ("browse:browse", "Show what is in an object."),
+        "tree": ("browse:tree", "Show the tree of objects."),
+        "find": ("find:find", "Find objects, or attributes, by name."),
+        "deploys": ("deploys:deploys", "Watch deploys of the galaxy."),
         "doctor": ("doctor:doctor", "Say what works between here and a gateway."),
     },
     GATEWAY: {
