@@ -53,6 +53,7 @@ def _exit_codes(formatter: click.HelpFormatter) -> None:
 
 def _environment(formatter: click.HelpFormatter) -> None:
     from .connection import connection_options
+    from .known_names import VARIABLE as CACHE
     from .profiles import VARIABLE
 
     found = [
@@ -65,7 +66,9 @@ def _environment(formatter: click.HelpFormatter) -> None:
     with formatter.section("Others"):
         formatter.write_dl(
             [
+                ("MXGATEWAY_USER", "The same as --user of write; also _PASSWORD, _VERIFIER."),
                 (VARIABLE, "The file that profiles are in; 'config path' shows which it is."),
+                (CACHE, "The folder of tag names for completion; empty keeps none."),
                 ("NO_COLOR", "Set to anything: no colors."),
             ]
         )
