@@ -57,10 +57,12 @@ watch: $(READY) ## Generate on every save.
 docs: $(READY) ## Write the command reference from the commands.
 	$(PY) docs/command_reference.py
 
-bench: $(READY) ## Measure the codec next to its peers, and the simulator under load (8 minutes).
+bench: $(READY) ## Measure the codec next to its peers, the simulator under load, the command line (9 minutes).
 	$(PY) bench/codec.py
 	$(PY) bench/galaxy.py
 	$(PY) bench/simulator.py
+	$(PY) bench/cli_batch.py
+	$(PY) bench/startup.py
 
 build: $(READY) ## Build the wheel into dist/.
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .

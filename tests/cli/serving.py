@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from grpclib.encoding.base import CodecBase
 from grpclib.server import Server
 
 from tests.cli.conftest import Outcome
+from tests.cli.installed import MXGW, environment
 from zb_mom_ww_mxgateway_cli.known_names import VARIABLE
-from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1.services import GalaxyRepositoryBase
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
-#: The command line as it is installed.
-MXGW = str(Path(sys.executable).with_name("mxgw-py"))
+if TYPE_CHECKING:
+    from grpclib._typing import IServable
 
 
 @asynccontextmanager
-async def serving(service: GalaxyRepositoryBase) -> AsyncGenerator[str]:
-    """The endpoint of a server with this service."""
-    server = Server([service], codec=MessageCodec())
+async def serving(*services: IServable, codec: CodecBase | None = None) -> AsyncGenerator[str]:
+    """The endpoint of a server with these services."""
+    server = Server([*services], codec=codec or MessageCodec())
     await server.start("127.0.0.1", 0)
     assert server._server is not None
     try:
@@ -44,8 +43,3 @@ async def process(endpoint: str, *arguments: str, key: str = "") -> Outcome:
     out, errors = await running.communicate()
     assert running.returncode is not None
     return Outcome(running.returncode, out.decode(), errors.decode())
-
-
-def environment(endpoint: str, key: str) -> dict[str, str]:
-    """This process's, with a gateway to talk to."""
-    return {**os.environ, "MXGATEWAY_ENDPOINT": endpoint, "MXGATEWAY_API_KEY": key}

@@ -1,16 +1,17 @@
-"""A simulator in a process of its own with options of one's choice, and its log."""
+"""Simulators in processes of their own, as a user starts them, with options of one's choice."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli.conftest import SIMULATE
+SIMULATE = [sys.executable, "-m", "zb_mom_ww_mxgateway_cli", "simulate", "--port", "0", "--json"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,11 @@ class Simulated:
 def simulated(
     log_file: Path, *options: str | Path, environment: dict[str, str] | None = None
 ) -> Generator[Simulated]:
-    """Run a simulator, which logs everything as JSON, while a block does."""
-    watched = ["--log-format", "json", "--log-level", "debug"]
+    """Run a simulator, which logs as JSON, while a block does; it must end cleanly."""
     with (
         log_file.open("wb") as log,
         subprocess.Popen(
-            [*SIMULATE, *watched, *map(str, options)],
+            [*SIMULATE, "--log-format", "json", "--log-level", "debug", *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **(environment or {})},
@@ -56,3 +56,4 @@ def simulated(
             yield found
         finally:
             process.terminate()
+    assert process.returncode == 0 or os.name == "nt"  # which only kills by force

@@ -33,7 +33,9 @@ class Terminal:
             stdin=other,
             stdout=other,
             stderr=other,
-            env=dict(environment),
+            # Its size is that of the terminal, whatever the environment says.
+            env={"TERM": "xterm-256color"}
+            | {name: environment[name] for name in environment if name != "COLUMNS"},
             cwd=cwd,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -8,15 +8,13 @@ import io
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Outcome, Run
+from tests.cli.installed import MXGW
 from zb_mom_ww_mxgateway import GatewayClient
-from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     ActiveAlarmSnapshot,
     AlarmFeedMessage,
@@ -24,7 +22,6 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
-MXGW = str(Path(sys.executable).with_name("mxgw-py"))
 AREA = "Galaxy!TestArea."
 FIRST = f"{AREA}TestMachine_001.TestAlarm001"
 SECOND = f"{AREA}TestMachine_002.TestAlarm001"
@@ -51,14 +48,12 @@ def raised(mxgw_gateway: RunningGateway) -> RunningGateway:
 
 
 @pytest.fixture
-def at(raised: RunningGateway, capsys: pytest.CaptureFixture[str]) -> Run:
+def at(raised: RunningGateway, cli: Run) -> Run:
     """Run a command line against that gateway."""
 
     def call(*arguments: str) -> Outcome:
         options = ("--endpoint", raised.endpoint, "--api-key", raised.api_key, "--plaintext")
-        code = run([arguments[0], *options, *arguments[1:]])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return cli(arguments[0], *options, *arguments[1:])
 
     return call
 
@@ -83,7 +78,7 @@ def test_the_feed_is_the_snapshot_and_its_end(at: Run) -> None:
 
 @pytest.mark.parametrize("limit", ["--duration", "--timeout"])
 def test_a_feed_that_runs_out_of_time_is_no_error(at: Run, limit: str) -> None:
-    found = at("stream-alarms", "--filter-prefix", "none", limit, "0.3", "--json")
+    found = at("stream-alarms", "--filter-prefix", "none", limit, "1.5", "--json")
     assert (found.code, len(found.json["messages"])) == (0, 2)
 
 
@@ -185,7 +180,7 @@ def test_followed_alarms_are_lines_for_people_and_say_where_they_come_from(
     raised.run(
         lambda gateway: gateway.switch_alarm_provider(AlarmProviderMode.SUBTAG, "no alarm manager")
     )
-    found = at("alarms", "--follow", "--duration", "0.3", *BOTH, "--output", "table")
+    found = at("alarms", "--follow", "--duration", "1.5", *BOTH, "--output", "table")
     assert found.code == 0
     assert [line.split()[1:3] for line in found.out.splitlines()] == [
         ["ACTIVE", FIRST],
@@ -197,7 +192,7 @@ def test_followed_alarms_are_lines_for_people_and_say_where_they_come_from(
 
 
 def test_followed_alarms_as_csv_have_one_header_for_both_kinds_of_rows(at: Run) -> None:
-    found = at("alarms", "--follow", "--duration", "0.3", *BOTH, "--output", "csv")
+    found = at("alarms", "--follow", "--duration", "1.5", *BOTH, "--output", "csv")
     rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(found.out)))
     assert [(row["state"], row["change"], row["reference"]) for row in rows] == [
         ("ACTIVE", "", FIRST),

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
@@ -23,13 +22,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.cli.conftest import Outcome, Run
+from tests.cli.installed import MXGW
 from tests.cli.metrics import counted
 from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.batch import END_OF_LINE, Lines, split
 from zb_mom_ww_mxgateway_sim.faults import RefuseConnections
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
-MXGW = str(Path(sys.executable).with_name("mxgw-py"))
 NO_SIGNALS = pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a process by force")
 
 

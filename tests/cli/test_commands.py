@@ -126,7 +126,7 @@ def test_smoke_fails_for_an_item_that_does_not_exist(mxgw: Run) -> None:
 
 def test_smoke_fails_when_too_few_events_come(mxgw: Run) -> None:
     item = "TestMachine_001.MachineCode"  # which never changes
-    shown = mxgw("smoke", "--item", item, "--max-events", "3", "--timeout", "0.5")
+    shown = mxgw("smoke", "--item", item, "--max-events", "3", "--timeout", "1.5")
     assert shown.code == 1
     assert f"only 1 of 3 events of {item} came in time" in shown.err
 

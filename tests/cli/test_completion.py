@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.cli.conftest import Run
-from tests.cli.serving import MXGW
+from tests.cli.installed import MXGW
 from zb_mom_ww_mxgateway import GalaxyAttribute, GalaxyObject
 from zb_mom_ww_mxgateway_cli import known_names
 from zb_mom_ww_mxgateway_cli.__main__ import cli
@@ -36,11 +36,8 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where names are kept; no gateway and no profile is given."""
+    """Where names are kept."""
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setenv("MXGATEWAY_CONFIG", str(tmp_path / "config.toml"))
-    for name in ("ENDPOINT", "API_KEY", "PROFILE"):
-        monkeypatch.delenv(f"MXGATEWAY_{name}", raising=False)
     return tmp_path
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.cli.conftest import Outcome, Run
+from tests.cli.conftest import Run
 from zb_mom_ww_mxgateway import ClientOptions
 from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.connection import Connection, connected
@@ -36,31 +36,12 @@ api-key = "env:LAB_KEY"
 """
 
 
-@pytest.fixture(autouse=True)
-def nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No profiles and no environment but a test's own."""
-    for name in os.environ:
-        if name.startswith("MXGATEWAY_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("MXGATEWAY_CONFIG", str(tmp_path / "config.toml"))
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A file with profiles."""
     found = tmp_path / "config.toml"
     found.write_text(WRITTEN, encoding="utf-8")
     return found
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> Outcome:
-        code = run(arguments)
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
-
-    return call
 
 
 @click.command()

@@ -10,24 +10,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpclib.health.service import Health
 from grpclib.reflection.service import ServerReflection
-from grpclib.server import Server
 from hypothesis import given, strategies as st
 
 from codegen.descriptors import compile_contract
+from tests.cli import serving as services_at
 from tests.cli.conftest import Outcome, Run
 from tests.codegen.test_altered import altered_protos
 from tests.contracts import PROTO
-from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.contract_diff import changes
 from zb_mom_ww_mxgateway_sim import SimulatedGateway
 from zb_mom_ww_mxgateway_sim.discovery import DiscoveryCodec
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
+
+if TYPE_CHECKING:
+    from grpclib._typing import IServable
 
 TABLE = ("--output", "table")
 PLANT = """\
@@ -229,21 +232,16 @@ def test_the_fingerprint_that_the_simulator_prints_is_enough_to_reach_it(
 
 
 @contextmanager
-def serving(*services: object) -> Iterator[str]:
+def serving(*services: IServable) -> Iterator[str]:
     """The endpoint of a server in a thread of its own, as the command line brings its own loop."""
     loop, started, endpoint = asyncio.new_event_loop(), Event(), ""
     ended = asyncio.Event()
 
     async def serve() -> None:
         nonlocal endpoint
-        server = Server([*services], codec=DiscoveryCodec())
-        await server.start("127.0.0.1", 0)
-        assert server._server is not None
-        endpoint = f"127.0.0.1:{server._server.sockets[0].getsockname()[1]}"
-        started.set()
-        await ended.wait()
-        server.close()
-        await server.wait_closed()
+        async with services_at.serving(*services, codec=DiscoveryCodec()) as endpoint:
+            started.set()
+            await ended.wait()
 
     thread = Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
@@ -256,7 +254,7 @@ def serving(*services: object) -> Iterator[str]:
         loop.close()
 
 
-def reflection(contract: bytes) -> list[object]:
+def reflection(contract: bytes) -> list[IServable]:
     """Reflection over a contract, listing the services of the simulator."""
     pool = DescriptorPool()
     for file in FileDescriptorSet.FromString(contract).file:
@@ -265,11 +263,9 @@ def reflection(contract: bytes) -> list[object]:
 
 
 @pytest.fixture
-def diff(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def diff(cli: Run) -> Run:
     def call(endpoint: str, *arguments: str) -> Outcome:
-        code = run(["contract", "diff", "--endpoint", endpoint, "--plaintext", *arguments])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return cli("contract", "diff", "--endpoint", endpoint, "--plaintext", *arguments)
 
     return call
 
@@ -283,7 +279,7 @@ def test_the_simulator_serves_the_sdks_contract(mxgw: Run) -> None:
     assert (answer.json["changes"], answer.json["compatible"]) == ([], True)
 
 
-def test_a_gateway_with_more_is_compatible(diff: Callable[..., Outcome]) -> None:
+def test_a_gateway_with_more_is_compatible(diff: Run) -> None:
     altered = FileDescriptorSet.FromString(CONTRACT)
     message = services_messages(altered)["mxaccess_gateway.v1.MxStatusProxy"]
     message.field.add(name="hint", number=90, type=FieldDescriptorProto.TYPE_STRING, label=1)
@@ -308,7 +304,7 @@ def test_a_gateway_with_more_is_compatible(diff: Callable[..., Outcome]) -> None
     }
 
 
-def test_a_gateway_with_other_numbers_is_not(diff: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_a_gateway_with_other_numbers_is_not(diff: Run, tmp_path: Path) -> None:
     contract = compile_contract(altered_protos(tmp_path)).descriptor_set()
     with serving(*reflection(contract)) as endpoint:
         shown = diff(endpoint, *TABLE)
@@ -332,14 +328,14 @@ def test_a_gateway_with_other_numbers_is_not(diff: Callable[..., Outcome], tmp_p
     assert len(answer.json["changes"]) == len(lines)
 
 
-def test_a_gateway_without_reflection_says_what_to_do(diff: Callable[..., Outcome]) -> None:
+def test_a_gateway_without_reflection_says_what_to_do(diff: Run) -> None:
     with serving(Health()) as endpoint:
         failed = diff(endpoint, "--json")
     assert failed.code == 1
     assert "take the .proto files from whoever runs it" in failed.error["error"]
 
 
-def test_a_server_without_a_contract_is_a_typed_error(diff: Callable[..., Outcome]) -> None:
+def test_a_server_without_a_contract_is_a_typed_error(diff: Run) -> None:
     with serving(*ServerReflection.extend([], pool=DescriptorPool())) as endpoint:
         failed = diff(endpoint, "--json")
     assert failed.error["type"] == "MxGatewayProtocolError"
@@ -348,7 +344,7 @@ def test_a_server_without_a_contract_is_a_typed_error(diff: Callable[..., Outcom
     )
 
 
-def test_nobody_there_has_the_exit_code_of_every_command(diff: Callable[..., Outcome]) -> None:
+def test_nobody_there_has_the_exit_code_of_every_command(diff: Run) -> None:
     assert diff("127.0.0.1:1", "--json").code == 3
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.golden import assert_golden
-from tests.cli.serving import MXGW, environment, process, serving
+from tests.cli.installed import MXGW, environment
+from tests.cli.serving import process, serving
 from tests.sdk.fixed import KEY
 from tests.sdk.galaxies import ObservedGalaxy, ScriptedGalaxy
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import DeployEvent
@@ -35,6 +36,16 @@ async def test_deploys_are_followed_from_the_state_on() -> None:
         assert await running.wait() == 0
     assert (state["sequence"], state["objectChange"]) == (1, None)
     assert (later["sequence"], later["objectChange"], later["missedEvents"]) == (2, 3, 0)
+
+
+async def test_the_greatest_numbers_of_the_contract_have_no_sign() -> None:
+    galaxy = ScriptedGalaxy()
+    galaxy.events = [DeployEvent(sequence=2**64 - 1, object_count=1)]
+    async with serving(galaxy) as endpoint:
+        deploys = await process(endpoint, "deploys", "--json")
+        watched = await process(endpoint, "galaxy-watch", "--json")
+    assert deploys.json["deploys"][0]["sequence"] == 2**64 - 1
+    assert watched.json["events"][0]["sequence"] == str(2**64 - 1)
 
 
 async def test_deploys_that_were_missed_and_times_that_are_unknown_are_said() -> None:
@@ -62,7 +73,7 @@ async def test_deploys_that_were_missed_and_times_that_are_unknown_are_said() ->
 
 
 def test_a_duration_ends_deploys(mxgw: Run) -> None:
-    done = mxgw("deploys", "--duration", "0.5", "--time-format", "relative", "--output", "table")
+    done = mxgw("deploys", "--duration", "1.5", "--time-format", "relative", "--output", "table")
     assert done.code == 0
     assert re.fullmatch(r"#1  deployed .* ago  \d+ objects  \d+ attributes\n", done.out)
 
@@ -79,7 +90,7 @@ def test_a_signal_ends_it_without_a_trace(
         assert running.stdout is not None
         assert json.loads(running.stdout.readline())["sequence"] == 1
         running.send_signal(number)
-        rest, errors = running.communicate(timeout=10)
+        rest, errors = running.communicate(timeout=20)
     assert (running.returncode, rest, errors.strip()) == (code, b"", b"")
 
 

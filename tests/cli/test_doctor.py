@@ -8,8 +8,7 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -17,26 +16,20 @@ import pytest
 import trustme
 
 from tests.cli.conftest import Outcome, Run
+from tests.cli.installed import MXGW, environment
+from tests.cli.metrics import wait_until_counted
 from tests.cli.simulated import simulated
-from zb_mom_ww_mxgateway_cli.__main__ import run
 
-MXGW = Path(sys.executable).with_name("mxgw-py")
 CHECKS = ["name", "tcp", "tls", "protocol", "key", "galaxy", "value", "clock"]
 
 
 @pytest.fixture
-def doctor(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
+def doctor(cli: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command with an API key."""
-    monkeypatch.setenv("MXGATEWAY_CONFIG", str(tmp_path / "none.toml"))
-    monkeypatch.delenv("MXGATEWAY_ENDPOINT", raising=False)
 
     def call(endpoint: str, *arguments: str, key: str = "") -> Outcome:
         monkeypatch.setenv("MXGATEWAY_API_KEY", key)
-        code = run(["doctor", "--endpoint", endpoint, *arguments, "--json"])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return cli("doctor", "--endpoint", endpoint, *arguments, "--json")
 
     return call
 
@@ -124,12 +117,11 @@ def test_a_wrong_key_is_denied(simulator: dict[str, str], doctor: Run) -> None:
         assert "key" in row(shown, "key")["advice"] + row(shown, "key")["detail"]
 
 
-def _add(file: Path, capsys: pytest.CaptureFixture[str], *scopes: str) -> str:
+def _add(cli: Run, file: Path, scopes: Iterable[str]) -> str:
     options = [word for scope in scopes for word in ("--scope", scope)]
-    assert run(["simulate", "keys", "add", "--file", str(file), *options, "--json"]) == 0
-    key = json.loads(capsys.readouterr().out)["apiKey"]
-    assert isinstance(key, str)
-    return key
+    added = cli("simulate", "keys", "add", "--file", file, *options, "--json")
+    assert added.code == 0
+    return str(json.loads(added.out)["apiKey"])
 
 
 SCOPES = [
@@ -143,11 +135,9 @@ SCOPES = [
 ]
 
 
-def test_each_scope_that_a_key_lacks_is_found(
-    doctor: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_scope_that_a_key_lacks_is_found(doctor: Run, cli: Run, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    lacking = {scope: _add(file, capsys, *(s for s in SCOPES if s != scope)) for scope in SCOPES}
+    lacking = {scope: _add(cli, file, [s for s in SCOPES if s != scope]) for scope in SCOPES}
     with simulated(tmp_path / "log", "--keys-file", file) as gateway:
         for scope, key in lacking.items():
             shown = doctor(gateway.endpoint, "--plaintext", key=key)
@@ -174,7 +164,7 @@ def test_a_tag_that_does_not_exist_and_one_without_a_value_fail(
 ) -> None:
     with simulated(tmp_path / "log", "--first-value-delay", "60") as gateway:
         key = gateway.ready["apiKey"]
-        late = doctor(gateway.endpoint, "--plaintext", "--timeout", "0.5", key=key)
+        late = doctor(gateway.endpoint, "--plaintext", "--timeout", "2", key=key)
         assert (late.code, statuses(late)) == (5, until("value", "fail"))
     with simulated(tmp_path / "log") as gateway:
         key = gateway.ready["apiKey"]
@@ -187,18 +177,15 @@ def test_a_tag_that_does_not_exist_and_one_without_a_value_fail(
 @pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a process by force")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_that_is_ended_closes_its_session(tmp_path: Path, number: signal.Signals) -> None:
-    with simulated(tmp_path / "log", "--first-value-delay", "60") as gateway:
-        connection = ["--endpoint", gateway.endpoint, "--plaintext"]
+    late = ["--first-value-delay", "60", "--metrics-port", "0"]
+    with simulated(tmp_path / "log", *late) as gateway:
         with subprocess.Popen(
-            [MXGW, "doctor", *connection, "--output", "jsonl"],
-            env={**os.environ, "MXGATEWAY_API_KEY": gateway.ready["apiKey"]},
+            [MXGW, "doctor", "--plaintext", "--output", "jsonl"],
+            env=environment(gateway.endpoint, gateway.ready["apiKey"]),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as process:
-            assert process.stdout is not None
-            while json.loads(process.stdout.readline())["check"] != "galaxy":
-                pass
-            time.sleep(0.3)  # it waits for the value now
+            wait_until_counted(gateway, "mxgateway_event_streams")  # of the value it waits for
             process.send_signal(number)
             _, errors = process.communicate(timeout=20)
         assert b"Traceback" not in errors

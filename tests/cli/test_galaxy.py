@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tests.cli.conftest import SIMULATE, Outcome, Run
+from tests.cli.conftest import Outcome, Run
 from tests.cli.golden import assert_golden
 from tests.cli.serving import process, serving
+from tests.cli.simulated import simulated
 from tests.sdk.galaxies import ScriptedGalaxy
-from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.known_names import VARIABLE
 
 CHILD = "TestChildObject"
@@ -27,23 +27,16 @@ def no_names_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def other(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[..., Outcome]]:
+def other(monkeypatch: pytest.MonkeyPatch, cli: Run, tmp_path: Path) -> Iterator[Run]:
     """Run command lines against a simulator that nobody else uses, and may change."""
-    with subprocess.Popen(SIMULATE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        monkeypatch.setenv("MXGATEWAY_ENDPOINT", ready["endpoint"])
-        monkeypatch.setenv("MXGATEWAY_API_KEY", ready["apiKey"])
+    with simulated(tmp_path / "log") as running:
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", running.endpoint)
+        monkeypatch.setenv("MXGATEWAY_API_KEY", running.ready["apiKey"])
 
         def call(*arguments: str) -> Outcome:
-            code = run([*arguments, "--plaintext"])
-            printed = capsys.readouterr()
-            return Outcome(code, printed.out, printed.err)
+            return cli(*arguments, "--plaintext")
 
         yield call
-        process.terminate()
 
 
 def test_the_connection_of_the_galaxy_is_good(mxgw: Run) -> None:
@@ -146,7 +139,7 @@ def test_what_cannot_be_is_one_line_and_an_exit_code(
     assert says in failed.err.splitlines()[0]
 
 
-def test_a_watch_begins_with_the_state_unless_it_is_known(other: Callable[..., Outcome]) -> None:
+def test_a_watch_begins_with_the_state_unless_it_is_known(other: Run) -> None:
     (state,) = other("galaxy-watch", "--max-events", "1", "--json").json["events"]
     assert state["sequence"] == "1"
     assert state["timeOfLastDeploy"] == other("galaxy-last-deploy").json["timeOfLastDeploy"]
@@ -160,7 +153,7 @@ def test_a_watch_begins_with_the_state_unless_it_is_known(other: Callable[..., O
 
 
 def test_a_time_limit_ends_a_watch_without_an_error(mxgw: Run) -> None:
-    watched = mxgw("galaxy-watch", "--timeout", "0.5", "--output", "table")
+    watched = mxgw("galaxy-watch", "--timeout", "1.5", "--output", "table")
     assert watched.code == 0
     assert watched.out.count("sequence=") == 1
 

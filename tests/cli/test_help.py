@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Outcome, Run
+from tests.cli.conftest import Run
 from zb_mom_ww_mxgateway_cli import exits
-from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.connection import connection_options
 from zb_mom_ww_mxgateway_cli.profiles import KEYS
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str) -> Outcome:
-        code = run(arguments)
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
-
-    return call
 
 
 def test_every_exit_code_is_listed_with_its_meaning(cli: Run) -> None:

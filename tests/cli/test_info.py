@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.cli.conftest import Run
-from tests.cli.everyday import GATEWAY, connection, open_sessions
+from tests.cli.everyday import GATEWAY, connection
 from tests.cli.golden import assert_golden
+from tests.cli.metrics import open_sessions
 from zb_mom_ww_mxgateway_sim.faults import BadQuality
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 

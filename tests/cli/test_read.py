@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.cli.conftest import Run
-from tests.cli.everyday import GATEWAY, MXGW_PY, connection, environment, open_sessions
+from tests.cli.everyday import GATEWAY, connection, environment
 from tests.cli.golden import assert_golden
+from tests.cli.installed import MXGW
+from tests.cli.metrics import open_sessions
 from tests.cli.terminal import Terminal
 from zb_mom_ww_mxgateway import MxDataType, MxValue, Timestamp, to_mx_value
 from zb_mom_ww_mxgateway_cli.read import json_value
@@ -96,7 +98,7 @@ def test_a_file_without_tags_is_a_usage_error(
 
 def test_timeout_is_how_long_a_value_may_take(mxgw: Run, mxgw_gateway: RunningGateway) -> None:
     with mxgw_gateway.fault(DelayFirstValues(seconds=600)):
-        read = mxgw("read", "Tank.Level", "--timeout", "0.1", "--json")
+        read = mxgw("read", "Tank.Level", "--timeout", "1.5", "--json")
     assert read.code == 6
     (row,) = read.json
     assert row["value"] is row["quality"] is row["timestamp"] is None
@@ -108,7 +110,7 @@ def test_timeout_is_how_long_a_value_may_take(mxgw: Run, mxgw_gateway: RunningGa
 def test_a_signal_ends_the_wait_for_standard_input(
     mxgw_gateway: RunningGateway, number: signal.Signals, code: int
 ) -> None:
-    command = [str(MXGW_PY), "read", "Tank.Level", "-"]
+    command = [MXGW, "read", "Tank.Level", "-"]
     with Terminal(command, environment(mxgw_gateway)) as terminal:
         terminal.wait_for("Ctrl-D")
         terminal.process.send_signal(number)

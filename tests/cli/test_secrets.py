@@ -7,13 +7,14 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.cli.installed import MXGW
 from tests.cli.simulated import Simulated, simulated
+from tests.cli.terminal import Terminal
 from zb_mom_ww_mxgateway_cli.__main__ import run
 
 SECRET = "topsecret0123456789"
@@ -34,7 +35,16 @@ CONNECTED: Sequence[tuple[list[str], int]] = (
     (["ping", *SESSION], 1),
     (["ping", *SESSION, KEY], 2),
     (["ping", "--server-name-override", KEY], 2),
-    (["smoke", "--item", TAG, "--max-events", "2", "--timeout", "0.3"], 1),
+    (["info", TAG], 0),
+    (["watch", TAG, "--max-events", "1"], 0),
+    (["write", f"{TAG}=x", "--dry-run"], 0),
+    (["browse"], 0),
+    (["galaxy-last-deploy"], 0),
+    (["deploys", "--max-events", "1"], 0),
+    (["alarms"], 0),
+    (["ack", "nobody"], 6),
+    (["stream-alarms", "--max-messages", "1"], 0),
+    (["bench-read-bulk", "--duration-seconds", "0.1", "--warmup-seconds", "0"], 0),
     (["simulate", "redeploy"], 0),
     (["contract", "diff"], 0),
 )
@@ -67,10 +77,6 @@ UNCONNECTED: Sequence[tuple[list[str], int]] = (
 
 @pytest.fixture(autouse=True)
 def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in os.environ:
-        if name.startswith("MXGATEWAY_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("MXGATEWAY_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -206,32 +212,19 @@ def test_a_simulator_shows_no_key_that_it_was_given(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
 def test_a_key_that_is_asked_for_is_not_echoed(gateway: Simulated) -> None:
-    import pty
-
-    program = str(Path(sys.executable).with_name("mxgw-py"))
     at = ["--endpoint", gateway.endpoint, "--plaintext", "--api-key", "prompt"]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(program, [program, "doctor", *at])
-    shown = b""
-    while b"Api-key" not in shown:
-        shown += os.read(terminal, 1_024)
-    os.write(terminal, f"{KEY}\n".encode())
-    while True:
-        try:
-            shown += os.read(terminal, 1_024)
-        except OSError:
-            break
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert b"clock" in shown
-    assert SECRET.encode() not in shown
+    with Terminal([MXGW, "doctor", *at], os.environ) as terminal:
+        shown = terminal.wait_for("Api-key: ")
+        terminal.type(KEY)
+        shown += terminal.rest()
+    assert terminal.process.returncode == 0
+    assert "clock" in shown
+    assert SECRET not in shown
 
 
 def test_nobody_is_asked_for_a_key_where_there_is_no_terminal() -> None:
-    program = Path(sys.executable).with_name("mxgw-py")
     done = subprocess.run(
-        [program, "open-session", "--api-key", "prompt"],
+        [MXGW, "open-session", "--api-key", "prompt"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -3,100 +3,61 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import grpc
 import pytest
 import trustme
 
-from tests.cli.conftest import SIMULATE, Outcome
+from tests.cli.conftest import Outcome, Run
+from tests.cli.metrics import counted
+from tests.cli.simulated import Simulated, simulated
 from tests.sim.galaxies import live
 from zb_mom_ww_mxgateway import StreamEventsRequest
 from zb_mom_ww_mxgateway.sync import GatewayClient, Session
-from zb_mom_ww_mxgateway_cli.__main__ import run
 
 KEY = "mxgw_tester_topsecret"
 CODE = "TestMachine_001.MachineCode"
 CHANGING = "TestMachine_001.TestChangingInt"
 
 
-@dataclass(frozen=True)
-class Simulated:
-    """A simulator that runs: what it printed, and where its log goes."""
-
-    ready: dict[str, str]
-    log_file: Path
-
-    @property
-    def endpoint(self) -> str:
-        return self.ready["endpoint"]
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text(encoding="utf-8")
-
-
 Start = Callable[..., AbstractContextManager[Simulated]]
-Mxgw = Callable[..., Outcome]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Run a simulator with these options while a block does; it must end cleanly."""
 
-    @contextmanager
-    def running(*options: str | Path) -> Iterator[Simulated]:
-        log_file = tmp_path / "log"
-        command = [*SIMULATE, *map(str, options)]
-        with (
-            log_file.open("wb") as log,
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process,
-        ):
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            simulated = Simulated(json.loads(line or "{}"), log_file)
-            try:
-                assert line, simulated.log
-                yield simulated
-            finally:
-                process.terminate()
-        assert process.returncode == 0 or os.name == "nt"  # which only kills by force
-
-    return running
+    return partial(simulated, tmp_path / "log")
 
 
 @pytest.fixture
-def mxgw(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Mxgw:
+def mxgw(cli: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command line with ``key`` in the environment, and none by default."""
 
     def call(*arguments: str | Path, key: str | None = None) -> Outcome:
-        monkeypatch.delenv("MXGATEWAY_ENDPOINT", raising=False)
         if key is None:
             monkeypatch.delenv("MXGATEWAY_API_KEY", raising=False)
         else:
             monkeypatch.setenv("MXGATEWAY_API_KEY", key)
-        code = run([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return cli(*arguments)
 
     return call
 
 
 @contextmanager
-def session(simulated: Simulated, **options: Any) -> Iterator[Session]:
+def session(running: Simulated, **options: Any) -> Iterator[Session]:
     """A session at a simulator."""
-    given = {"api_key": simulated.ready.get("apiKey"), "plaintext": True, **options}
+    given = {"api_key": running.ready.get("apiKey"), "plaintext": True, **options}
     with (
-        GatewayClient.connect(simulated.endpoint, **given) as client,
+        GatewayClient.connect(running.endpoint, **given) as client,
         client.open_session() as opened,
     ):
         yield opened
@@ -106,33 +67,30 @@ def session(simulated: Simulated, **options: Any) -> Iterator[Session]:
 
 
 def test_it_prints_what_a_client_needs_and_tells_by_metrics_and_log_what_happens(
-    start: Start, mxgw: Mxgw
+    start: Start, mxgw: Run
 ) -> None:
-    watched = ["--metrics-port", "0", "--log-format", "json", "--log-level", "debug"]
-    few = ["--machines", "2", "--no-plant", "--host", "localhost"]
-    with start(*few, *watched, "--api-key", KEY) as simulated:
-        assert simulated.ready.keys() == {"endpoint", "metrics"}  # the key was not made up
-        assert simulated.endpoint.startswith("localhost:")
-        at = ["--endpoint", simulated.endpoint, "--plaintext"]
+    few = ["--machines", "2", "--no-plant", "--host", "localhost", "--metrics-port", "0"]
+    with start(*few, "--api-key", KEY) as running:
+        assert running.ready.keys() == {"endpoint", "metrics"}  # the key was not made up
+        assert running.endpoint.startswith("localhost:")
+        at = ["--endpoint", running.endpoint, "--plaintext"]
         assert mxgw("open-session", *at, key=KEY).code == 0
-        base = f"http://{simulated.ready['metrics']}"
-        with urllib.request.urlopen(f"{base}/health/live") as answer:
+        base = f"http://{running.ready['metrics']}"
+        with build_opener(ProxyHandler({})).open(f"{base}/health/live") as answer:
             assert answer.status == 200
-        with urllib.request.urlopen(f"{base}/metrics") as answer:
-            metrics = answer.read().decode()
         # Two machines with an object below the first, and what they stand in.
-        objects = json.loads(simulated.log.splitlines()[0])["objects"]
-        assert f"mxgateway_galaxy_objects {objects}.0" in metrics
-        assert "mxgateway_sessions_opened_total 1.0" in metrics
-    events = [json.loads(line)["event"] for line in simulated.log.splitlines()]
+        objects = json.loads(running.log.splitlines()[0])["objects"]
+        assert counted(running, "mxgateway_galaxy_objects") == objects
+        assert counted(running, "mxgateway_sessions_opened_total") == 1
+    events = [json.loads(line)["event"] for line in running.log.splitlines()]
     assert events[0] == "gateway.started"
     assert {"session.opened", "call.ended", "session.closed"} <= set(events)
-    assert "topsecret" not in simulated.log
+    assert "topsecret" not in running.log
 
 
 def test_values_come_by_the_seed_when_they_are_due(start: Start) -> None:
     times = ["--first-value-delay", "0.3", "--change-interval", "3600"]
-    with start("--seed", "7", *times) as simulated, session(simulated) as opened:
+    with start("--seed", "7", *times) as running, session(running) as opened:
         server = opened.register("tests")
         (late,) = opened.read_bulk(server, [CHANGING], timeout_ms=10)
         assert not late.was_successful
@@ -145,12 +103,12 @@ def test_values_come_by_the_seed_when_they_are_due(start: Start) -> None:
 
 def test_a_session_may_have_as_many_event_streams_as_it_says(start: Start) -> None:
     with (
-        start("--event-subscribers", "2") as simulated,
-        session(simulated) as opened,
-        grpc.insecure_channel(simulated.endpoint) as channel,
+        start("--event-subscribers", "2") as running,
+        session(running) as opened,
+        grpc.insecure_channel(running.endpoint) as channel,
     ):
         stream_events = channel.unary_stream("/mxaccess_gateway.v1.MxAccessGateway/StreamEvents")
-        metadata = [("authorization", f"Bearer {simulated.ready['apiKey']}")]
+        metadata = [("authorization", f"Bearer {running.ready['apiKey']}")]
         request = bytes(StreamEventsRequest(session_id=opened.session_id))
         readers = [stream_events(request, metadata=metadata) for _ in range(2)]
         for reader in readers:
@@ -163,13 +121,13 @@ def test_a_session_may_have_as_many_event_streams_as_it_says(start: Start) -> No
 
 
 def test_a_self_signed_certificate_is_trusted_by_the_fingerprint_that_is_printed(
-    start: Start, mxgw: Mxgw
+    start: Start, mxgw: Run
 ) -> None:
-    with start("--tls-self-signed") as simulated:
-        key, pin = simulated.ready["apiKey"], simulated.ready["certificateSha256"]
-        with session(simulated, plaintext=False, certificate_sha256=pin) as pinned:
+    with start("--tls-self-signed") as running:
+        key, pin = running.ready["apiKey"], running.ready["certificateSha256"]
+        with session(running, plaintext=False, certificate_sha256=pin) as pinned:
             assert pinned.read(CODE).value == "M001"
-        at = ["--endpoint", simulated.endpoint]
+        at = ["--endpoint", running.endpoint]
         assert mxgw("simulate", "redeploy", *at, "--certificate-sha256", pin, key=key).code == 0
         refused = mxgw("simulate", "redeploy", *at, "--certificate-sha256", "00" * 32, key=key)
         assert refused.code == 3
@@ -177,34 +135,34 @@ def test_a_self_signed_certificate_is_trusted_by_the_fingerprint_that_is_printed
         assert mxgw("simulate", "redeploy", *at, key=key).code == 3
 
 
-def test_it_shows_a_certificate_from_files(start: Start, mxgw: Mxgw, tmp_path: Path) -> None:
+def test_it_shows_a_certificate_from_files(start: Start, mxgw: Run, tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     certificate, key, ca_file = (tmp_path / name for name in ("gateway.pem", "gateway.key", "ca"))
     issued.cert_chain_pems[0].write_to_path(str(certificate))
     issued.private_key_pem.write_to_path(str(key))
     authority.cert_pem.write_to_path(str(ca_file))
-    with start("--tls-cert", certificate, "--tls-key", key) as simulated:
-        assert "certificateSha256" not in simulated.ready
-        at = ["--endpoint", simulated.endpoint, "--ca-file", ca_file]
-        assert mxgw("open-session", *at, key=simulated.ready["apiKey"]).code == 0
+    with start("--tls-cert", certificate, "--tls-key", key) as running:
+        assert "certificateSha256" not in running.ready
+        at = ["--endpoint", running.endpoint, "--ca-file", ca_file]
+        assert mxgw("open-session", *at, key=running.ready["apiKey"]).code == 0
 
 
-def test_without_auth_every_call_is_taken_and_no_key_is_printed(start: Start, mxgw: Mxgw) -> None:
-    with start("--no-auth") as simulated:
-        assert "apiKey" not in simulated.ready
-        at = ["--endpoint", simulated.endpoint, "--plaintext"]
+def test_without_auth_every_call_is_taken_and_no_key_is_printed(start: Start, mxgw: Run) -> None:
+    with start("--no-auth") as running:
+        assert "apiKey" not in running.ready
+        at = ["--endpoint", running.endpoint, "--plaintext"]
         for key in (None, "mxgw_any_key"):
             assert mxgw("open-session", *at, key=key).code == 0
         assert mxgw("simulate", "redeploy", *at).code == 0
 
 
-def test_a_scenario_begins_with_the_gateway(start: Start, mxgw: Mxgw, tmp_path: Path) -> None:
+def test_a_scenario_begins_with_the_gateway(start: Start, mxgw: Run, tmp_path: Path) -> None:
     scenario = tmp_path / "faults.toml"
     scenario.write_text('[[faults]]\nkind = "refuse-connections"\nat = 0\n')
-    with start("--scenario", scenario) as simulated:
-        at = ["--endpoint", simulated.endpoint, "--plaintext"]
-        assert mxgw("open-session", *at, key=simulated.ready["apiKey"]).code == 3
+    with start("--scenario", scenario) as running:
+        at = ["--endpoint", running.endpoint, "--plaintext"]
+        assert mxgw("open-session", *at, key=running.ready["apiKey"]).code == 3
 
 
 # What it refuses to run with
@@ -227,7 +185,7 @@ def test_a_scenario_begins_with_the_gateway(start: Start, mxgw: Mxgw, tmp_path: 
     ],
 )
 def test_what_it_cannot_run_with_is_a_usage_error_in_one_line(
-    mxgw: Mxgw, tmp_path: Path, options: list[str], words: list[str]
+    mxgw: Run, tmp_path: Path, options: list[str], words: list[str]
 ) -> None:
     (tmp_path / "broken.toml").write_text("nonsense")
     places = {
@@ -241,7 +199,7 @@ def test_what_it_cannot_run_with_is_a_usage_error_in_one_line(
         assert word in failed.error["error"]
 
 
-def test_a_metrics_port_that_is_taken_is_named(mxgw: Mxgw) -> None:
+def test_a_metrics_port_that_is_taken_is_named(mxgw: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         failed = mxgw("simulate", "--json", "--port", "0", "--metrics-port", port)
@@ -252,7 +210,7 @@ def test_a_metrics_port_that_is_taken_is_named(mxgw: Mxgw) -> None:
 @pytest.mark.parametrize("command", [["redeploy"], ["keys", "list", "--file", "keys.json"]])
 @pytest.mark.parametrize("option", [["--machines", "3"], ["--port", "5001"], ["--no-auth"]])
 def test_an_option_of_the_simulator_is_not_ignored_before_a_subcommand(
-    mxgw: Mxgw, option: list[str], command: list[str]
+    mxgw: Run, option: list[str], command: list[str]
 ) -> None:
     failed = mxgw("simulate", *option, *command)
     assert failed.code == 2
@@ -275,11 +233,11 @@ count = {count}
 
 
 def test_a_redeploy_makes_as_many_machines_as_it_is_asked_for_and_leaves_them_otherwise(
-    start: Start, mxgw: Mxgw
+    start: Start, mxgw: Run
 ) -> None:
-    with start("--machines", "1") as simulated, session(simulated) as opened:
-        redeploy = ["simulate", "redeploy", "--endpoint", simulated.endpoint, "--plaintext"]
-        key = simulated.ready["apiKey"]
+    with start("--machines", "1") as running, session(running) as opened:
+        redeploy = ["simulate", "redeploy", "--endpoint", running.endpoint, "--plaintext"]
+        key = running.ready["apiKey"]
         third = "TestMachine_003.MachineCode"
         assert not opened.read(third)
         first = mxgw(*redeploy, "--machines", "3", "--json", key=key).json
@@ -292,13 +250,13 @@ def test_a_redeploy_makes_as_many_machines_as_it_is_asked_for_and_leaves_them_ot
 
 
 def test_a_redeploy_reads_the_galaxy_file_again_and_changes_nothing_where_it_is_wrong(
-    start: Start, mxgw: Mxgw, tmp_path: Path
+    start: Start, mxgw: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "galaxy.toml"
     file.write_text(GALAXY.format(count=1))
-    with start("--galaxy", file) as simulated, session(simulated) as opened:
-        key = simulated.ready["apiKey"]
-        redeploy = ["simulate", "redeploy", "--endpoint", simulated.endpoint, "--plaintext"]
+    with start("--galaxy", file) as running, session(running) as opened:
+        key = running.ready["apiKey"]
+        redeploy = ["simulate", "redeploy", "--endpoint", running.endpoint, "--plaintext"]
         assert opened.read("Tank_1.Level")
         file.write_text(GALAXY.format(count=2))
         assert mxgw(*redeploy, "--json", key=key).json["objectCount"] == 2
@@ -315,14 +273,14 @@ def test_a_redeploy_reads_the_galaxy_file_again_and_changes_nothing_where_it_is_
         assert not opened.read("Tank_3.Level")
 
 
-def test_a_redeploy_needs_a_key_with_scope_admin(start: Start, mxgw: Mxgw, tmp_path: Path) -> None:
+def test_a_redeploy_needs_a_key_with_scope_admin(start: Start, mxgw: Run, tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     add = ["simulate", "keys", "add", "--json", "--file", file]
     plain = mxgw(*add).json["apiKey"]
     admin = mxgw(*add, "--id", "boss", "--scope", "admin").json["apiKey"]
-    with start("--keys-file", file) as simulated:
-        assert "apiKey" not in simulated.ready  # one that nobody was to have
-        at = ["--endpoint", simulated.endpoint, "--plaintext"]
+    with start("--keys-file", file) as running:
+        assert "apiKey" not in running.ready  # one that nobody was to have
+        at = ["--endpoint", running.endpoint, "--plaintext"]
         assert mxgw("simulate", "redeploy", *at, key=admin).code == 0
         denied = mxgw("simulate", "redeploy", *at, "--json", key=plain)
         assert denied.code == 4
@@ -333,7 +291,7 @@ def test_a_redeploy_needs_a_key_with_scope_admin(start: Start, mxgw: Mxgw, tmp_p
         assert mxgw("simulate", "redeploy", *at, key=admin).code == 4
 
 
-def test_a_redeploy_of_what_does_not_run_or_is_no_simulator_says_so(mxgw: Mxgw) -> None:
+def test_a_redeploy_of_what_does_not_run_or_is_no_simulator_says_so(mxgw: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nobody = f"127.0.0.1:{taken.getsockname()[1]}"
     redeploy = ["simulate", "redeploy", "--plaintext", "--json", "--endpoint"]

@@ -11,7 +11,6 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from tests.cli.conftest import Outcome, Run
-from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_sim.auth.keys import ApiKeys
 from zb_mom_ww_mxgateway_sim.auth.keys_file import WatchedKeysFile
 from zb_mom_ww_mxgateway_sim.auth.scopes import Scope
@@ -23,13 +22,11 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keys(path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+def keys(path: Path, cli: Run) -> Run:
     """Run one of the commands on a file of this test."""
 
     def call(command: str, *arguments: str) -> Outcome:
-        code = run(["simulate", "keys", command, "--file", str(path), *arguments])
-        printed = capsys.readouterr()
-        return Outcome(code, printed.out, printed.err)
+        return cli("simulate", "keys", command, "--file", path, *arguments)
 
     return call
 
@@ -138,7 +135,6 @@ def test_a_file_that_is_not_there_or_no_keys_file_is_named(
     assert f"{path} is no keys file: line 2, column 12" in broken.err
 
 
-def test_help_names_every_scope(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["simulate", "keys", "add", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
+def test_help_names_every_scope(cli: Run) -> None:
+    text = " ".join(cli("simulate", "keys", "add", "--help").out.split())
     assert all(f"{scope}" in text for scope in Scope)

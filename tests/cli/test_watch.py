@@ -18,15 +18,10 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 from tests.cli.conftest import Run
-from tests.cli.everyday import (
-    GATEWAY,
-    MXGW_PY,
-    connection,
-    environment,
-    open_sessions,
-    wait_until_counted,
-)
+from tests.cli.everyday import GATEWAY, connection, environment
 from tests.cli.golden import assert_golden
+from tests.cli.installed import MXGW
+from tests.cli.metrics import open_sessions, wait_until_counted
 from tests.cli.terminal import Terminal
 from zb_mom_ww_mxgateway import (
     Event,
@@ -60,7 +55,7 @@ def simulator(mxgw_gateway: RunningGateway) -> dict[str, str]:
 def start(gateway: RunningGateway, *arguments: str) -> subprocess.Popen[bytes]:
     """Watch in a process of its own, whose streams are pipes."""
     return subprocess.Popen(
-        [MXGW_PY, "watch", *arguments],
+        [MXGW, "watch", *arguments],
         env=environment(gateway),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -101,7 +96,7 @@ def test_each_form_has_the_same_rows(mxgw: Run) -> None:
 
 def test_a_time_ends_it_as_a_number_does_and_is_no_failure(mxgw: Run) -> None:
     for limit in ("--duration", "--timeout"):
-        watched = mxgw("watch", "Tank.Level", limit, "0.5", "--json")
+        watched = mxgw("watch", "Tank.Level", limit, "1.5", "--json")
         assert watched.code == 0
         assert len(watched.json["changes"]) == 1
 
@@ -132,6 +127,7 @@ def test_none_that_may_be_watched_is_the_end(mxgw: Run, mxgw_gateway: RunningGat
     assert mxgw("watch", "Tank.Level", "--api-key", key).code == 6
 
 
+@pytest.mark.mxgw_gateway(galaxy=Path(__file__).with_name("meters.toml"))
 def test_a_thousand_tags_are_watched_by_one_session(mxgw: Run, tmp_path: Path) -> None:
     tags = [f"Meter_{number:04}.Ticks" for number in range(1, 1001)]
     file = tmp_path / "tags.txt"
@@ -222,7 +218,7 @@ async def test_missing_events_are_said_and_the_end_of_the_session_is_an_error(
 def test_a_terminal_shows_tags_with_their_values_until_ctrl_c(
     mxgw_gateway: RunningGateway,
 ) -> None:
-    command = [str(MXGW_PY), "watch", "Tank.Contents", "Tank.Ticks", "No.Such"]
+    command = [MXGW, "watch", "Tank.Contents", "Tank.Ticks", "No.Such"]
     with Terminal(command, environment(mxgw_gateway)) as terminal:
         shown = terminal.wait_for("Water")
         assert "Tank.Contents" in shown
@@ -239,7 +235,7 @@ def test_a_terminal_shows_tags_with_their_values_until_ctrl_c(
 
 @on_unix
 def test_a_terminal_without_colors_or_movement_gets_lines(mxgw_gateway: RunningGateway) -> None:
-    command = [str(MXGW_PY), "watch", "Tank.Contents", "--max-events", "1"]
+    command = [MXGW, "watch", "Tank.Contents", "--max-events", "1"]
     dumb = {**environment(mxgw_gateway), "TERM": "dumb"}
     with Terminal(command, dumb) as terminal:
         shown = terminal.rest()
@@ -249,7 +245,7 @@ def test_a_terminal_without_colors_or_movement_gets_lines(mxgw_gateway: RunningG
 
 @on_unix
 def test_no_color_is_heeded(mxgw_gateway: RunningGateway) -> None:
-    command = [str(MXGW_PY), "watch", "No.Such", "--max-events", "1"]
+    command = [MXGW, "watch", "No.Such", "--max-events", "1"]
     with Terminal(command, {**environment(mxgw_gateway), "NO_COLOR": "1"}) as terminal:
         shown = terminal.rest()
     assert "No.Such" in shown

@@ -14,15 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.cli.conftest import Outcome, Run
-from tests.cli.everyday import (
-    GATEWAY,
-    MXGW_PY,
-    connection,
-    environment,
-    open_sessions,
-    wait_until_counted,
-)
+from tests.cli.everyday import GATEWAY, connection, environment
 from tests.cli.golden import assert_golden
+from tests.cli.installed import MXGW
+from tests.cli.metrics import open_sessions, wait_until_counted
 from tests.cli.terminal import Terminal
 from zb_mom_ww_mxgateway_sim.faults import DelayFirstValues, SlowWrites
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
@@ -284,7 +279,7 @@ def test_a_write_that_is_ended_says_what_is_written_and_what_may_be(
     with (
         mxgw_gateway.fault(SlowWrites(seconds=600)),
         subprocess.Popen(
-            [MXGW_PY, "write", *tags, "--yes", "--json"],
+            [MXGW, "write", *tags, "--yes", "--json"],
             env=environment(mxgw_gateway),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -307,7 +302,7 @@ def test_a_write_that_is_ended_says_what_is_written_and_what_may_be(
 def test_more_than_one_tag_is_asked_about_at_a_terminal(
     mxgw: Run, mxgw_gateway: RunningGateway, answer: str, code: int, level: int
 ) -> None:
-    command = [str(MXGW_PY), "write", "Tank.Level=1", "Tank.Contents=Milk"]
+    command = [MXGW, "write", "Tank.Level=1", "Tank.Contents=Milk"]
     with Terminal(command, environment(mxgw_gateway)) as terminal:
         asked = terminal.wait_for("[y/N]: ")
         assert "Tank.Contents = Milk  (string)" in asked
@@ -321,7 +316,7 @@ def test_more_than_one_tag_is_asked_about_at_a_terminal(
 def test_users_are_asked_for_at_a_terminal_and_neither_password_nor_value_is_shown(
     mxgw: Run, mxgw_gateway: RunningGateway
 ) -> None:
-    command = [str(MXGW_PY), "write", "Tank.Vent=4711", "Tank.Valve=1"]
+    command = [MXGW, "write", "Tank.Vent=4711", "Tank.Valve=1"]
     with Terminal(command, environment(mxgw_gateway)) as terminal:
         shown = terminal.wait_for("[y/N]: ")
         terminal.type("y")
@@ -345,7 +340,7 @@ def test_users_are_asked_for_at_a_terminal_and_neither_password_nor_value_is_sho
 def test_a_signal_ends_what_is_asked(
     mxgw_gateway: RunningGateway, number: signal.Signals, code: int
 ) -> None:
-    command = [str(MXGW_PY), "write", "Tank.Valve=1", "--user", "op"]
+    command = [MXGW, "write", "Tank.Valve=1", "--user", "op"]
     with Terminal(command, environment(mxgw_gateway)) as terminal:
         terminal.wait_for("Password: ")
         if number == signal.SIGINT:
