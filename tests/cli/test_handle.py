@@ -21,7 +21,7 @@ def test_every_command_has_one_example_that_runs(
     monkeypatch.setenv("PLANT_PASSWORD", "topsecret")
     epilog = handle_command(name).epilog
     assert epilog is not None
-    program, command, *arguments = shlex.split(epilog.removeprefix("\b\nExample: "))
+    program, command, *arguments = shlex.split(epilog.replace("\b\n", "").removeprefix("Example: "))
     assert (program, command) == ("mxgw-py", name.replace("_", "-"))
     arguments[arguments.index("ID")] = session_id
     outcome = mxgw(command, *arguments)
