@@ -37,6 +37,7 @@ from grpclib.const import Status
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     AcknowledgeAlarmReply,
+    MxCommandKind,
     MxCommandReply,
     MxEvent,
     MxStatusProxy,
@@ -45,6 +46,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
 )
 
 from .statuses import (
+    INVALID_ARGUMENT,
     describe_hresult as describe_hresult,
     describe_status as describe_status,
     hresult_hex,
@@ -342,4 +344,11 @@ def _said(
 
 def _hint(answer: MxCommandReply | AcknowledgeAlarmReply | MxEvent) -> str:
     details = dict.fromkeys(s.detail for s in _statuses_of(answer) if is_failure(s))
-    return "".join(f"; {_HINTS[detail]}" for detail in details if detail in _HINTS)
+    hints = "".join(f"; {_HINTS[detail]}" for detail in details if detail in _HINTS)
+    is_explained = hints or any(status.diagnostic_text for status in _statuses_of(answer))
+    if is_explained or (answer.hresult or 0) & 0xFFFF_FFFF != INVALID_ARGUMENT:
+        return hints
+    kind = answer.kind if isinstance(answer, MxCommandReply) else None
+    if kind == MxCommandKind.AUTHENTICATE_USER:
+        return "; check the user's name and password"
+    return "; often that is a server or item handle that this session has not"

@@ -30,6 +30,9 @@ QUEUE_OVERFLOW: Final = "EventQueueOverflow"
 ALARM_OVERFLOW: Final = "AlarmQueueOverflow"
 SECOND_SUBSCRIBER: Final = "EventSubscriberAlreadyActive"
 
+#: What is said where no key was sent and one is asked for.
+NO_KEY: Final = "no API key was given, and this gateway asks for one"
+
 
 def from_grpc(
     status: Status, message: str, *, attempted: str, session_id: str = "", has_key: bool = True
@@ -60,9 +63,7 @@ def from_grpc(
             transient=True,
         )
     if status is Status.UNAUTHENTICATED and not has_key:
-        return MxGatewayAuthenticationError(
-            f"{text}; no API key was given, and this gateway asks for one", status=status
-        )
+        return MxGatewayAuthenticationError(f"{text}; {NO_KEY}", status=status)
     table = _WITHOUT_SESSION if status in _WITHOUT_SESSION and not session_id else _BY_STATUS
     kind, hint = table.get(status, (MxGatewayTransportError, ""))
     if issubclass(kind, MxGatewayTransportError):

@@ -22,9 +22,12 @@ DETAILS: Final[Mapping[int, str]] = {
     1013: "verified write required",
 }
 
+#: E_INVALIDARG: MXAccess does not say which argument it was.
+INVALID_ARGUMENT: Final = 0x80070057
+
 #: HRESULTs in words, by their 32 bits.
 HRESULTS: Final[Mapping[int, str]] = {
-    0x80070057: "invalid argument, often a server or item handle that this session has not",
+    INVALID_ARGUMENT: "invalid argument",
     0x80004021: "no user was authenticated on this server handle for a secured write",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -18,11 +19,11 @@ from zb_mom_ww_mxgateway import (
     OnAlarmTransitionEvent,
 )
 
-from .bounds import DURATION, MAX_EVENTS, bounded
+from .bounds import DURATION, MAX_EVENTS, bounded, while_read
 from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
 from .output import Output, Row, progress
-from .readable import readable, show, text_of, transition_text
+from .readable import columns_of, readable, show, text_of, transition_text
 
 _FILTER: Final = click.option(
     "--filter-prefix", default="", help="Only alarms whose full reference starts with this."
@@ -30,8 +31,6 @@ _FILTER: Final = click.option(
 _COMMENT: Final = click.option("--comment", default="", help="The operator's comment.")
 _OPERATOR: Final = click.option("--operator", default="", help="On whose behalf.")
 
-#: Of a message of the feed as ProtoJSON, for CSV.
-_FEED_COLUMNS: Final = ("providerStatus", "activeAlarm", "snapshotComplete", "transition")
 #: Of an alarm for people, for CSV; ``change`` is what it went through, with --follow.
 _COLUMNS: Final = (
     "severity",
@@ -43,6 +42,11 @@ _COLUMNS: Final = (
     "operator",
     "comment",
 )
+_ACKNOWLEDGED: Final = ("reference", "acknowledged", "error")
+
+
+#: What an error says before the gateway's own words; the reference stands beside them.
+_SAID: Final = re.compile(r"AcknowledgeAlarm\(.*?\) at \S+ (?:ended|failed) (?:with|in) \w+: ")
 
 
 @click.command(epilog="Example: mxgw-py stream-alarms --duration 60")
@@ -61,8 +65,8 @@ async def stream_alarms(
     """
     output = connection.output
     async with connection.client() as client:
-        with output.stream("messages", _FEED_COLUMNS) as write:
-            async with client.stream_alarms(filter_prefix) as feed:
+        with output.stream("messages", columns_of(AlarmFeedMessage)) as write:
+            async with while_read(), client.stream_alarms(filter_prefix) as feed:
                 async for message in bounded(feed, max_messages, duration, connection.timeout):
                     write(message.to_dict(), _feed_line(message, output))
 
@@ -75,7 +79,9 @@ async def query_active_alarms(connection: Connection, filter_prefix: str) -> Non
     async with connection.client() as client:
         found = [alarm async for alarm in client.query_active_alarms(filter_prefix)]
     connection.output.rows(
-        [alarm.to_dict() for alarm in found], [readable(alarm) for alarm in found]
+        [alarm.to_dict() for alarm in found],
+        [readable(alarm) for alarm in found],
+        columns=columns_of(ActiveAlarmSnapshot),
     )
 
 
@@ -123,12 +129,12 @@ async def alarms(
         if not follow:
             found = client.query_active_alarms(filter_prefix)
             rows = [_active(alarm, output) async for alarm in found]
-            output.rows(rows)
+            output.rows(rows, columns=_COLUMNS)
             if not rows and output.is_table:
                 progress("no alarm is active")
             return
         with output.stream("alarms", _COLUMNS) as write:
-            async with client.stream_alarms(filter_prefix) as feed:
+            async with while_read(), client.stream_alarms(filter_prefix) as feed:
                 changes = 0
                 async for message in bounded(feed, None, duration, connection.timeout):
                     for row in _rows(message, output):
@@ -227,7 +233,7 @@ async def ack(
     finally:
         # Whatever ends it: these are acknowledged.
         if rows:
-            connection.output.rows(rows)
+            connection.output.rows(rows, columns=_ACKNOWLEDGED)
     return OK if all(row["acknowledged"] for row in rows) else SOME_FAILED
 
 
@@ -239,5 +245,5 @@ async def _acknowledged(
         try:
             await client.acknowledge_alarm(reference, comment, operator)
         except (MxGatewayNotFoundError, MxGatewayCommandError, MxGatewayArgumentError) as found:
-            error = str(found)
+            error = _SAID.sub("", str(found))
         yield {"reference": reference, "acknowledged": not error, "error": error}

@@ -23,6 +23,8 @@ from .shared import SHARED
 #: Ends what is printed for a line.
 END_OF_LINE: Final = "__MXGW_BATCH_EOR__"
 _CHUNK: Final = 65_536
+#: Bytes of a line: more than a shell takes, and what can be taken apart within a second or so.
+_LONGEST: Final = 1 << 20
 
 
 @click.command(epilog="Example: echo 'smoke --item TestMachine_001.MachineCode' | mxgw-py batch")
@@ -69,11 +71,12 @@ class Lines:
         self._ended = False
 
     async def next(self) -> bytes | None:
-        """The next line without its end; None behind the last."""
+        """The next line without its end; None behind the last. What is too long is cut."""
         while not self._whole and not self._ended:
             chunk = await self._read()
             *whole, self._rest = (self._rest + chunk).split(b"\n")
             self._whole.extend(whole)
+            self._rest = self._rest[: _LONGEST + 1]  # enough to tell that it is too long
             if not chunk:
                 self._ended = True
                 if self._rest:
@@ -106,8 +109,10 @@ def split(line: bytes) -> list[str]:
     """The arguments of a line, quoted as a shell's; none for a line that is empty or a comment.
 
     Raises:
-        click.UsageError: It is no UTF-8 text, or a quote is not closed.
+        click.UsageError: It is too long, no UTF-8 text, or a quote is not closed.
     """
+    if len(line) > _LONGEST:
+        raise click.UsageError(f"the line has more than {_LONGEST} bytes")
     try:
         text = line.decode("utf-8-sig").strip()
         return [] if text.startswith("#") else shlex.split(text)

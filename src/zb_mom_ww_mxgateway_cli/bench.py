@@ -25,6 +25,7 @@ from zb_mom_ww_mxgateway import (
 
 from .connection import Connection, connected
 from .exits import FAILURE, OK, SOME_FAILED
+from .failures import text_of
 from .output import progress
 from .percentiles import summary
 from .values import Seconds
@@ -110,11 +111,51 @@ async def bench_read_bulk(
     Subscribes the tags in a session of its own and reads all of them, one call after another.
     Latency covers calls that failed too; what they failed with goes to standard error.
     """
-    async with _subscribed(connection, bulk_size) as bench:
-        (await _read(bench, warmup_seconds)).told("while warming up, ")
+    async with _subscribed(connection, bulk_size) as bench, _drained(bench.session) as drain:
+        warmed_up = await _read(bench, warmup_seconds)
         calls = await _read(bench, duration_seconds)
         connection.output.record(calls.shown())
-    return calls.told()
+        # Before un-subscribing, which fails with its own words in a session that was lost.
+        warmed_up.told("while warming up, ")
+        code = calls.told()
+        if drain.end:
+            progress(f"the session's events ended before the measurement: {drain.end}")
+    return code or (SOME_FAILED if drain.end else OK)
+
+
+@dataclass(slots=True)
+class _Drain:
+    """A session's events, which are read and dropped."""
+
+    #: Why they ended by themselves, as far as it is known; empty if they did not.
+    end: str = ""
+
+    async def run(self, session: Session) -> None:
+        """Read until there are no more."""
+        try:
+            async with session.stream_events() as events:
+                while True:
+                    await events.take(_TAKEN)
+                    # Where events come faster than they are dropped, nothing above ever waits.
+                    await asyncio.sleep(0)
+        except StopAsyncIteration:
+            self.end = "somebody has closed the session"
+        except MxGatewayError as error:
+            self.end = text_of(error)
+
+
+@asynccontextmanager
+async def _drained(session: Session) -> AsyncGenerator[_Drain]:
+    """The session's events are read meanwhile: one whose events wait for long is faulted."""
+    drain = _Drain()
+    task = asyncio.create_task(drain.run(session))
+    try:
+        yield drain
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 @dataclass(slots=True)
@@ -147,9 +188,10 @@ class _Calls:
 
     def told(self, when: str = "") -> int:
         """Say what failed, if something did; the exit code for it."""
-        for count, what in (self.failed, "calls"), (self.failed_results, "results"):
-            if count:
-                progress(f"{when}{count} {what} failed, the first failure is {self.error}")
+        counts = (self.failed, "calls"), (self.failed_results, "results")
+        failed = [f"{count} {what} failed" for count, what in counts if count]
+        if failed:
+            progress(f"{when}{' and '.join(failed)}; the first failure is {self.error}")
         if self.failed == len(self.latencies):
             return FAILURE
         return SOME_FAILED if self.failed or self.failed_results else OK
@@ -164,7 +206,7 @@ async def _read(bench: _Bench, seconds: float) -> _Calls:
             results = await bench.session.read_bulk(bench.server_handle, bench.tags)
         except MxGatewayError as error:
             calls.failed += 1
-            calls.error = calls.error or str(error)
+            calls.error = calls.error or text_of(error)
             results = []
         now = time.perf_counter()
         calls.latencies.append((now - before) * 1000)

@@ -14,7 +14,7 @@ from zb_mom_ww_mxgateway import GalaxyObject
 from .completion import complete_object
 from .connection import Connection, connected
 from .known_names import remembering
-from .objects import attribute_rows, counted, galaxy_of, located, object_row, readable
+from .objects import COLUMNS, attribute_rows, counted, galaxy_of, located, object_row, readable
 from .output import console, printable, progress
 
 
@@ -42,7 +42,7 @@ async def browse(connection: Connection, path: str | None) -> None:
         rows += attribute_rows(found)
     if not rows:
         progress("there is nothing in it")
-    connection.output.rows(rows, [readable(row) for row in rows])
+    connection.output.rows(rows, [readable(row) for row in rows], columns=(*COLUMNS, "hasChildren"))
 
 
 @click.command(epilog="Example: mxgw-py tree TestArea --depth 1 --attributes")
@@ -82,7 +82,8 @@ async def tree(
             seen.whole = root is None and depth is None
     output = connection.output
     if not output.is_table:
-        output.rows([row for place in forest.walk() for row in _rows(place)])
+        rows = [row for place in forest.walk() for row in _rows(place)]
+        output.rows(rows, columns=(*COLUMNS, "depth", "path"))
     elif (screen := console()).is_terminal:
         from rich.tree import Tree
 

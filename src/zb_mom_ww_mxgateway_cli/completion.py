@@ -124,6 +124,17 @@ def complete_object(ctx: click.Context, param: click.Parameter, incomplete: str)
     return [] if endpoint is None else known_objects(endpoint, incomplete)
 
 
+def complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For ``shell_complete`` of a parameter that takes the name of a profile."""
+    from .profiles import load
+
+    try:
+        names = load().profiles
+    except click.UsageError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 def _endpoint(ctx: click.Context) -> str | None:
     """Where the command that is being typed would connect to; None if that cannot be told."""
     from .connection import DEFAULT_ENDPOINT

@@ -15,10 +15,11 @@ import tomlkit
 from zb_mom_ww_mxgateway import MxGatewayArgumentError
 
 from . import profiles
+from .completion import complete_profile
 from .connection import client_options
 from .output import Output, progress, with_output
 from .profiles import KEYS, VARIABLE, Profile, Setting
-from .references import is_secret
+from .references import is_secret, without_keys
 
 #: A table of the file, as tomlkit keeps it: with its comments.
 _Table: TypeAlias = MutableMapping[str, Any]
@@ -41,7 +42,7 @@ def config() -> None:
     epilog="Example: mxgw-py config set plant endpoint=gateway:5001 api-key=env:PLANT_KEY "
     "ca-file=plant-ca.pem",
 )
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete_profile)
 @click.argument("settings", metavar="KEY=VALUE...", nargs=-1, required=True)
 @with_output
 def set_(profile: str, settings: Sequence[str], output: Output) -> None:
@@ -62,7 +63,7 @@ def set_(profile: str, settings: Sequence[str], output: Output) -> None:
 
 
 @config.command(epilog="Example: mxgw-py config unset plant server-name-override")
-@click.argument("profile")
+@click.argument("profile", shell_complete=complete_profile)
 @click.argument("keys", metavar="[KEY]...", nargs=-1, type=click.Choice(list(KEYS)))
 @with_output
 def unset(profile: str, keys: Sequence[str], output: Output) -> None:
@@ -85,7 +86,7 @@ def unset(profile: str, keys: Sequence[str], output: Output) -> None:
 
 
 @config.command(epilog="Example: mxgw-py config show plant")
-@click.argument("profile", required=False)
+@click.argument("profile", shell_complete=complete_profile, required=False)
 @with_output
 def show(profile: str | None, output: Output) -> None:
     """Show a profile, or all of them; *** stands for an API key.
@@ -99,11 +100,12 @@ def show(profile: str | None, output: Output) -> None:
     output.rows(
         [_data(name, known) for name in known.profiles],
         [_shown(name, known) for name in known.profiles],
+        columns=_columns(),
     )
 
 
 @config.command(epilog="Example: mxgw-py config use plant")
-@click.argument("profile", required=False)
+@click.argument("profile", shell_complete=complete_profile, required=False)
 @click.option("--none", "nothing", is_flag=True, help="Use none from now on.")
 @with_output
 def use(profile: str | None, nothing: bool, output: Output) -> None:
@@ -117,7 +119,7 @@ def use(profile: str | None, nothing: bool, output: Output) -> None:
             document.pop("default", None)
         else:
             document["default"] = profile
-    output.record({"default": profile})
+    output.record({"default": None if profile is None else without_keys(profile)})
 
 
 @config.command(epilog="Example: mxgw-py config path")
@@ -142,28 +144,35 @@ def _setting(text: str) -> tuple[str, Setting]:
 
 def _show_one(name: str, output: Output) -> None:
     known = profiles.load()
-    output.record(_data(name, known), _shown(name, known))
+    output.record(_data(name, known), _shown(name, known), columns=_columns())
 
 
 def _data(name: str, known: profiles.Profiles) -> dict[str, Setting]:
     masked = _masked(known.named(name))
     return {
         "default": name == known.default,
-        "profile": name,
+        "profile": without_keys(name),
         **{_camel(key): value for key, value in masked.items()},
     }
 
 
 def _shown(name: str, known: profiles.Profiles) -> dict[str, Setting]:
     default = {"default": "yes"} if name == known.default else {}
-    return {"profile": name, **default, **_masked(known.named(name))}
+    return {"profile": without_keys(name), **default, **_masked(known.named(name))}
 
 
 def _masked(profile: Profile) -> dict[str, Setting]:
-    return {
-        key: "***" if key == "api-key" and is_secret(str(value)) else value
-        for key, value in profile.items()
-    }
+    return {key: _without_secret(key, value) for key, value in profile.items()}
+
+
+def _without_secret(key: str, value: Setting) -> Setting:
+    if key == "api-key" and is_secret(str(value)):
+        return "***"
+    return without_keys(value) if isinstance(value, str) else value  # a key in the wrong place
+
+
+def _columns() -> list[str]:
+    return ["default", "profile", *map(_camel, KEYS)]
 
 
 def _camel(key: str) -> str:

@@ -6,14 +6,16 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
+from zb_mom_ww_mxgateway import ClientOptions, GatewayClient, MxGatewayAuthenticationError
 from zb_mom_ww_mxgateway.channel import GatewayChannel
 
+from .completion import complete_profile
 from .output import Output, with_output
 from .profiles import profile_for
 from .references import FORMS, from_variable, resolved
@@ -84,6 +86,7 @@ _OPTIONS: Final = (
         "--profile",
         envvar="MXGATEWAY_PROFILE",
         show_envvar=True,
+        shell_complete=complete_profile,
         help="Profile to connect with; see 'config'.",
     ),
     click.option(
@@ -113,6 +116,8 @@ _SETTINGS: Final = (
     "timeout",
     *_TLS_ONLY,
 )
+#: Of what a batch was given, what is for its own endpoint alone: a key, and to send it in clear.
+_OF_ONE_ENDPOINT: Final = ("api_key", "api_key_env", "plaintext")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +163,32 @@ def connected(command: Callable[..., Coroutine[Any, Any, int | None]]) -> Callab
         environment = _from(ParameterSource.ENVIRONMENT, given)
         # A profile's limit for calls is not to end streams, which are to go on until Ctrl-C.
         stream_limit = typed.get("timeout")
-        shared = SHARED.get()
+        shared, batch = SHARED.get(), dict[str, Any]()
         if shared is not None and not _from(ParameterSource.COMMANDLINE, {"profile": profile}):
-            environment = _layered(environment, shared.given)
+            batch = _inherited(shared.given, typed.get("endpoint"))
             profile = shared.profile or profile
-            stream_limit = typed.get("timeout", shared.given.get("timeout"))
-        settings = _settings(typed, environment, profile)
+            stream_limit = typed.get("timeout", batch.get("timeout"))
+        settings = _settings(typed, environment, profile, batch)
         connection = Connection(client_options(settings), stream_limit, output)
-        return run_async(command(connection, **arguments))
+        try:
+            return run_async(command(connection, **arguments))
+        except MxGatewayAuthenticationError as error:
+            if "api_key" in settings:
+                error.add_note(f"the key is that of {_source_of_key(typed, environment, batch)}")
+            raise
 
     return with_connection_options(run)
+
+
+def _source_of_key(
+    typed: Mapping[str, Any], environment: Mapping[str, Any], batch: Mapping[str, Any]
+) -> str:
+    """Where the key that is sent comes from: several places may have one."""
+    for layer, where in ((typed, ""), (batch, " of the batch")):
+        for name in ("api_key", "api_key_env"):
+            if name in layer:
+                return f"{_flag(name)}{where}"
+    return "MXGATEWAY_API_KEY" if "api_key" in environment else "the profile"
 
 
 def with_connection_options(command: Callable[..., _T]) -> Callable[..., _T]:
@@ -190,6 +211,8 @@ def shared_connection(profile: str | None, **given: Any) -> Shared:
     if "api_key" in typed or "api_key_env" in typed:
         typed.pop("api_key_env", None)
         typed["api_key"] = settings["api_key"]  # somebody may have been asked for it
+    if any(name in typed for name in _OF_ONE_ENDPOINT):
+        typed["endpoint"] = settings.get("endpoint", DEFAULT_ENDPOINT)
     has_profile = _from(ParameterSource.COMMANDLINE, {"profile": profile})
     return Shared(typed, profile if has_profile else None)
 
@@ -221,16 +244,33 @@ def _from(source: ParameterSource, given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in given if context.get_parameter_source(name) is source}
 
 
+def _inherited(given: Mapping[str, Any], endpoint: str | None) -> dict[str, Any]:
+    """What a line that types this endpoint, or none, has of what its batch was given."""
+    is_elsewhere = endpoint is not None and endpoint != given.get("endpoint")
+    left_out = _OF_ONE_ENDPOINT if is_elsewhere else ()
+    return {name: given[name] for name in given if name not in left_out}
+
+
 def _settings(
-    typed: Mapping[str, Any], environment: Mapping[str, Any], profile: str | None
+    typed: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    profile: str | None,
+    batch: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """What was typed, over what the environment has, over what a profile has."""
+    """What was typed, over what the batch was given, the environment has, and a profile has."""
     for one, other in (("plaintext", "tls"), ("api_key", "api_key_env")):
         if one in typed and other in typed:
             raise click.UsageError(f"{_flag(one)} and {_flag(other)} exclude each other")
-    endpoint = typed.get("endpoint", environment.get("endpoint"))
-    kept = profile_for(profile, endpoint, default_endpoint=DEFAULT_ENDPOINT)
-    found = _layered({key.replace("-", "_"): kept[key] for key in kept}, environment, typed)
+    said = _layered(batch, typed)
+    endpoint = said.get("endpoint", environment.get("endpoint"))
+    of_profile = profile_for(profile, endpoint, default_endpoint=DEFAULT_ENDPOINT)
+    kept = {key.replace("-", "_"): of_profile[key] for key in of_profile}
+    if environment.get("plaintext") and not said.get("plaintext"):
+        if not said.get("tls"):
+            _refuse_for_tls(kept)
+        else:  # or it would take what the profile says of TLS with it
+            environment = {name: environment[name] for name in environment if name != "plaintext"}
+    found = _layered(kept, environment, said)
     found.pop("tls", None)
     variable = found.pop("api_key_env", None)
     if variable is not None:
@@ -238,6 +278,23 @@ def _settings(
     elif "api_key" in found:
         found["api_key"] = resolved(found["api_key"], "--api-key")
     return found
+
+
+def _refuse_for_tls(profile: Mapping[str, Any]) -> None:
+    """Refuse plaintext that the environment alone says: it would bare the profile's key.
+
+    Raises:
+        click.UsageError: The profile says how its link is secured.
+    """
+    secured = [name for name in _TLS_ONLY if name in profile]
+    if profile.get("plaintext") is False:
+        secured.append("plaintext")
+    if secured:
+        raise click.UsageError(
+            "MXGATEWAY_PLAINTEXT is set, and the profile is for TLS (it has "
+            f"{', '.join(name.replace('_', '-') for name in secured)}); give --tls, or --plaintext "
+            "if you mean it"
+        )
 
 
 def _layered(*layers: Mapping[str, Any]) -> dict[str, Any]:

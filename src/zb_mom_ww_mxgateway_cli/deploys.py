@@ -8,7 +8,7 @@ import click
 
 from zb_mom_ww_mxgateway import DeployEvent
 
-from .bounds import DURATION, MAX_EVENTS, bounded
+from .bounds import DURATION, MAX_EVENTS, bounded, while_read
 from .connection import Connection, connected
 from .objects import galaxy_of
 from .output import Output
@@ -36,7 +36,11 @@ async def deploys(connection: Connection, max_events: int | None, duration: floa
     gateway has left deploys out because they came too fast.
     """
     before: DeployEvent | None = None
-    async with galaxy_of(connection) as galaxy, galaxy.watch_deploy_events() as stream:
+    async with (
+        while_read(),
+        galaxy_of(connection) as galaxy,
+        galaxy.watch_deploy_events() as stream,
+    ):
         with connection.output.stream("deploys", _COLUMNS) as write:
             async for event in bounded(stream, max_events, duration, connection.timeout):
                 row = _row(event, before, connection.output)

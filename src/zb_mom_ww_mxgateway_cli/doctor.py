@@ -15,6 +15,7 @@ from . import exits
 from .connection import Connection, connected
 from .doctor_gateway import GatewayChecks
 from .doctor_network import Finding, check_name, check_tcp, check_tls, failed
+from .references import without_keys
 
 _COLUMNS: Final = ("check", "status", "detail", "advice")
 
@@ -40,14 +41,16 @@ async def doctor(connection: Connection, item: str | None) -> int:
                 else:
                     finding = await _outcome(check)
                 found[name] = finding
+                # They tell of what was typed, which may be a key in the wrong place.
+                detail, advice = without_keys(finding.detail), without_keys(finding.advice)
                 data = {
                     "check": name,
                     "status": finding.status,
-                    "detail": finding.detail,
-                    "advice": finding.advice,
+                    "detail": detail,
+                    "advice": advice,
                 }
-                advice = f"; {finding.advice}" if finding.advice else ""
-                write(data, f"{finding.status:<8}{name:<10}{finding.detail}{advice}")
+                shown = f"{detail}; {advice}" if advice else detail
+                write(data, f"{finding.status:<8}{name:<10}{shown}")
                 code = code or finding.code
     return code
 

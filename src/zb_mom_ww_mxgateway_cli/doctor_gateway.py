@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Final
@@ -134,7 +135,7 @@ class GatewayChecks:
             except MxGatewayError:
                 pass  # it was let in, and found nothing to do
             has.append(scope)
-        if self._options.api_key is None:
+        if await self._takes_none():
             return Finding(
                 "warn",
                 "the gateway takes calls without an API key",
@@ -150,6 +151,22 @@ class GatewayChecks:
             f"it lacks {', '.join(self._lacks)}, has {', '.join(has) or 'none'} ({untried})",
             "ask for a key with the scopes that your commands need",
         )
+
+    async def _takes_none(self) -> bool:
+        """Whether the gateway asks for no key, so that its answers tell nothing of this one."""
+        if self._options.api_key is None:
+            return True
+        without = replace(self._options, api_key=None)
+        async with await GatewayClient.from_options(without) as client:
+            try:
+                await client.close_session_raw(CloseSessionRequest(session_id=_NO_SESSION))
+            except (MxGatewayAuthenticationError, MxGatewayAuthorizationError):
+                return False
+            except (MxGatewayUnavailableError, MxGatewayTimeoutError):
+                raise
+            except MxGatewayError:
+                pass  # it was let in, and found no session
+        return True
 
     def _probes(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
         """Harmless calls, by the scope without which each is denied."""

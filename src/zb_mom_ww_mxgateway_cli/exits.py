@@ -12,6 +12,7 @@ UNREACHABLE: Final = 3
 DENIED: Final = 4
 TIMED_OUT: Final = 5
 SOME_FAILED: Final = 6
+HUNG_UP: Final = 129
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
@@ -24,6 +25,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     DENIED: "the API key is missing, wrong, or lacks a scope",
     TIMED_OUT: "the time ran out",
     SOME_FAILED: "some items failed, the others worked",
+    HUNG_UP: "its terminal was closed (SIGHUP); what it opened was closed",
     INTERRUPTED: "Ctrl-C ended it; what it opened was closed",
     TERMINATED: "SIGTERM ended it; what it opened was closed",
 }

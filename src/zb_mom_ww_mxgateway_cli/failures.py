@@ -19,6 +19,7 @@ from zb_mom_ww_mxgateway import (
     MxGatewayTimeoutError,
     MxGatewayUnavailableError,
 )
+from zb_mom_ww_mxgateway.grpc_errors import NO_KEY
 
 from . import exits
 from .connection import connection_options
@@ -52,7 +53,8 @@ _NAME: Final = re.compile(r"(?<![\w./\\'\"-])([a-z]\w*)(?:=(True|False))?(?![\w/
 
 def text_of(error: BaseException) -> str:
     """What an error says, in the words of the command line."""
-    return in_words("; ".join([str(error), *getattr(error, "__notes__", ())]), _words())
+    text = in_words("; ".join([str(error), *getattr(error, "__notes__", ())]), _words())
+    return text.replace(NO_KEY, f"{NO_KEY}: --api-key or MXGATEWAY_API_KEY")
 
 
 def flags_of(parameters: Iterable[click.Parameter]) -> dict[str, str]:

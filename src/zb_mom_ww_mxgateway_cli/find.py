@@ -15,7 +15,7 @@ from .completion import complete_object
 from .connection import Connection, connected
 from .known_names import remembering
 from .objects import COLUMNS, attribute_rows, counted, galaxy_of, line, located, object_row
-from .output import printable, progress
+from .output import progress
 
 _CATEGORIES: Final = {
     category.name.lower().replace("_", "-"): int(category) for category in ObjectCategory
@@ -88,7 +88,7 @@ async def find(
                         if most is not None and (most := most - 1) == 0:
                             return
     if not found_any:
-        progress(f"nothing matches {printable(glob)}")
+        progress(f"nothing matches {glob}")
 
 
 def _object(found: GalaxyObject) -> Iterator[dict[str, Any]]:

@@ -13,24 +13,18 @@ from zb_mom_ww_mxgateway import DeployEvent, GalaxyObject, HierarchyFilters
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import WatchDeployEventsRequest
 from zb_mom_ww_mxgateway_contracts.google_protobuf import Timestamp
 from zb_mom_ww_mxgateway_wire.codec import DecodeError
-from zb_mom_ww_mxgateway_wire.fields import fields_of
-from zb_mom_ww_mxgateway_wire.message import Message
 
-from .bounds import DURATION, MAX_EVENTS, bounded
+from .bounds import DURATION, MAX_EVENTS, bounded, while_read
 from .completion import complete_object
 from .connection import Connection, connected
 from .exits import FAILURE, OK
 from .known_names import remembering
 from .objects import counted, galaxy_of, line, object_row
-from .readable import show, text_of
+from .readable import columns_of, show, text_of
 from .values import comma_list, whole_number
 
 #: What a gateway sends in a page unless it is asked for less.
 _PAGE: Final = 500
-
-
-def _columns(message: type[Message]) -> list[str]:
-    return [info.json_name for info in fields_of(message).values()]
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, text: str | None) -> list[int]:
@@ -140,7 +134,7 @@ async def galaxy_discover(
     async with galaxy_of(connection) as galaxy:
         with (
             remembering(galaxy.endpoint) as seen,
-            connection.output.stream("objects", _columns(GalaxyObject)) as write,
+            connection.output.stream("objects", columns_of(GalaxyObject)) as write,
         ):
             left = max_objects
             async with aclosing(counted(galaxy, "objects", **wanted)) as listing:
@@ -165,7 +159,7 @@ async def galaxy_browse(connection: Connection, **filters: Any) -> None:
         with remembering(galaxy.endpoint) as seen:
             for node in below:
                 seen.add(node.object)
-    columns = [*_columns(GalaxyObject), "hasChildren"]
+    columns = [*columns_of(GalaxyObject), "hasChildren"]
     with connection.output.stream("objects", columns) as write:
         for node in below:
             row = node.object.to_dict() | {"hasChildren": node.has_children}
@@ -192,8 +186,12 @@ async def galaxy_watch(
     Ends after --max-events, --duration or --timeout.
     """
     request = WatchDeployEventsRequest(last_seen_deploy_time=_timestamp(last_seen_deploy_time))
-    async with galaxy_of(connection) as galaxy, galaxy.watch_deploy_events_raw(request) as stream:
-        with connection.output.stream("events", _columns(DeployEvent)) as write:
+    async with (
+        while_read(),
+        galaxy_of(connection) as galaxy,
+        galaxy.watch_deploy_events_raw(request) as stream,
+    ):
+        with connection.output.stream("events", columns_of(DeployEvent)) as write:
             async for event in bounded(stream, max_events, duration, connection.timeout):
                 write(event.to_dict(), text_of(event))
 

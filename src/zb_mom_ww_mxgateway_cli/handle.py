@@ -29,12 +29,12 @@ from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
-from .readable import readable, show
+from .readable import columns_of, readable, show
 from .references import FORMS, asked, from_variable, resolved
 from .values import (
-    TYPES,
     TYPES_HELP,
     Seconds,
+    TypeName,
     comma_list,
     parse_bool,
     parse_time,
@@ -58,7 +58,7 @@ _FLAGS: Final[Mapping[str, str]] = {
 _TYPE_OPTION: Final = click.option(
     "--type",
     "value_type",
-    type=click.Choice(list(TYPES)),
+    type=TypeName(),
     metavar="TYPE",
     required=True,
     help=TYPES_HELP,
@@ -350,8 +350,21 @@ def _show(connection: Connection, spec: Spec, reply: MxCommandReply) -> int:
     connection.output.rows(
         [result.to_dict(include_default_values=True) for result in results],
         [readable(result) for result in results],
+        columns=columns_of(_result_type(spec)),
     )
     return SOME_FAILED if any(_failed(result) for result in results) else OK
+
+
+def _result_type(spec: Spec) -> type[Message]:
+    """What a bulk's reply has for each entry."""
+    found: type[Message | OpenEnum] = MxCommandReply
+    for name in (spec.reply_member, spec.result_field):
+        assert issubclass(found, Message)
+        type_of = fields_of(found)[str(name)].type_of
+        assert type_of is not None
+        found = type_of()
+    assert issubclass(found, Message)
+    return found
 
 
 def _failed(result: Message) -> bool:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final
 
 import click
 
 from .exits import MEANINGS
-from .program import both_ways
+from .program import both_ways, close_matches, cut
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Topics and commands; behind a command that has some, its own."""
+    command, found = ctx.find_root().command, dict.fromkeys(_TOPICS)
+    for word in ctx.params.get("words") or ():
+        inner = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+        if inner is None:
+            return []
+        command, found = inner, {}
+    if isinstance(command, click.Group):
+        found |= dict.fromkeys(command.list_commands(ctx))
+    return [name for name in found if name.startswith(incomplete)]
 
 
 @click.command("help", epilog="Example: mxgw-py help exit-codes")
-@click.argument("words", metavar="[TOPIC|COMMAND]...", nargs=-1)
+@click.argument("words", metavar="[TOPIC|COMMAND]...", nargs=-1, shell_complete=_complete)
 @click.pass_context
 def help_(context: click.Context, words: Sequence[str]) -> None:
     """Explain a command, or what all commands share.
@@ -41,9 +53,9 @@ def _check(root: click.Command, words: Sequence[str]) -> None:
     context = click.Context(root)
     if words and root.get_command(context, words[0]) is None:
         known = [*_TOPICS, *root.list_commands(context)]
-        close = get_close_matches(words[0], known)
+        close = close_matches(words[0], known)
         meant = f"did you mean {' or '.join(close)}?" if close else f"topics: {', '.join(_TOPICS)}"
-        raise click.UsageError(f"there is no command or topic {words[0]!r}; {meant}")
+        raise click.UsageError(f"there is no command or topic {cut(words[0])!r}; {meant}")
 
 
 def _exit_codes(formatter: click.HelpFormatter) -> None:

@@ -10,6 +10,7 @@ from zb_mom_ww_mxgateway.tags import READ_TIMEOUT
 
 from .completion import complete_tag
 from .connection import Connection, connected
+from .exits import OK, SOME_FAILED
 from .objects import attribute_row, galaxy_of, object_row
 from .read import Shown
 from .tags import area_of, look_up
@@ -28,11 +29,12 @@ _ATTRIBUTE: Final = (
 @click.command(epilog="Example: mxgw-py info TestMachine_001.ProtectedValue")
 @click.argument("tag", shell_complete=complete_tag)
 @connected
-async def info(connection: Connection, tag: str) -> None:
+async def info(connection: Connection, tag: str) -> int:
     """Show what a tag is, and its value.
 
     That is the type and security classification of its attribute, the object and area that it
-    belongs to, and what it reads as now.
+    belongs to, and what it reads as now. A TAG is Object.Attribute; names of contained objects may
+    stand between the two. Exit code 6 says that no value came.
     """
     async with galaxy_of(connection) as galaxy:
         (found,) = await look_up(galaxy, [tag])
@@ -57,3 +59,4 @@ async def info(connection: Connection, tag: str) -> None:
     shown = Shown.of_reading(reading)
     output = connection.output
     output.record(shown.row(output) | metadata, shown.readable(output) | metadata)
+    return OK if reading.raw.was_successful else SOME_FAILED

@@ -65,8 +65,10 @@ async def located(
                 return found
         except MxGatewayNotFoundError as error:
             if root is roots[-1]:
-                error.add_note("there is no such tag name; 'mxgw-py find' searches")
-                raise
+                raise MxGatewayNotFoundError(
+                    f"there is no object {path}; 'mxgw-py find' looks names up",
+                    status=error.status,
+                ) from None
     raise MxGatewayMalformedReplyError(
         f"DiscoverHierarchy at {galaxy.endpoint}: the reply lacks its root {path!r}"
     )

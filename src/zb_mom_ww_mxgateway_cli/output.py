@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, Type
 
 import click
 
+from .references import without_keys
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -59,10 +61,15 @@ class Output:
         """Whether people read it."""
         return self.form == "table"
 
-    def record(self, data: Row, shown: Row | None = None) -> None:
-        """Print a single result; ``shown`` is what people are shown of it."""
+    def record(
+        self, data: Row, shown: Row | None = None, *, columns: Sequence[str] | None = None
+    ) -> None:
+        """Print a single result; ``shown`` is what people are shown of it.
+
+        ``columns`` are those of CSV; without them they are what ``data`` has.
+        """
         if self.form == "csv":
-            self.rows([data])
+            self.rows([data], columns=tuple(data) if columns is None else columns)
         elif self.is_table:
             for key, item in (data if shown is None else shown).items():
                 if item not in ("", None):
@@ -70,15 +77,23 @@ class Output:
         else:
             _json(data)
 
-    def rows(self, data: Sequence[Row], shown: Sequence[Row] | None = None) -> None:
-        """Print a result that is a list; ``shown`` is what people are shown of it."""
+    def rows(
+        self,
+        data: Sequence[Row],
+        shown: Sequence[Row] | None = None,
+        *,
+        columns: Sequence[str],
+    ) -> None:
+        """Print a result that is a list; ``shown`` is what people are shown of it.
+
+        ``columns`` are those of CSV, the same whatever the list has.
+        """
         if self.form == "json":
             _json(data)
         elif self.form == "jsonl":
             for row in data:
                 _json(row)
         elif self.form == "csv":
-            columns = _columns(data)
             _csv(columns, [_header(columns), *data])
         else:
             table(data if shown is None else shown)
@@ -88,9 +103,10 @@ class Output:
         """Print rows as they come; gives what takes them, each with its text for people.
 
         JSON is one object with the array ``name``. It is printed at the end, also when an error or
-        Ctrl-C is the end: what has come is not lost.
+        Ctrl-C is the end: what has come is not lost. Where nothing has, an error stands alone.
         """
         kept: list[Row] = []
+        is_answered = True
 
         def write(data: Row, shown: str) -> None:
             if self.form == "json":
@@ -100,15 +116,19 @@ class Output:
             elif self.form == "csv":
                 _csv(columns, [data])
             else:
-                click.echo(printable(shown))
+                # Not by click.echo, which goes past what draws a count below the rows.
+                sys.stdout.write(f"{printable(shown)}\n")
             sys.stdout.flush()
 
         if self.form == "csv":
             _csv(columns, [_header(columns)])
         try:
             yield write
+        except Exception:
+            is_answered = bool(kept)
+            raise
         finally:
-            if self.form == "json":
+            if self.form == "json" and is_answered:
                 _json({name: kept})
 
     def time(self, moment: Moment | None) -> str | int | None:
@@ -141,9 +161,12 @@ def _header(columns: Sequence[str]) -> Row:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> None:
+    # In a file a text is what it is. A terminal would obey it, and who drives a batch could take
+    # a line of it for one of the batch's own.
+    shown = cell if _in_batch.get() or sys.stdout.isatty() else _plain
     writer = csv.writer(sys.stdout, lineterminator="\n")
     for row in rows:
-        writer.writerow(["" if row.get(c) is None else _plain(row[c]) for c in columns])
+        writer.writerow(["" if row.get(c) is None else shown(row[c]) for c in columns])
 
 
 def _plain(value: Any) -> str:
@@ -177,8 +200,8 @@ def printable(text: str) -> str:
 
 
 def progress(text: str) -> None:
-    """Say something that is not data."""
-    click.echo(text, err=True)
+    """Say something that is not data, on one line and without a key that is in it by mistake."""
+    click.echo(printable(without_keys(text)), err=True)
 
 
 def console() -> Console:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -17,6 +17,9 @@ from click.shell_completion import CompletionItem
 _CONTRACT: Final = "zb_mom_ww_mxgateway_contracts"
 #: The section of the commands that the contract alone has.
 GATEWAY: Final = "Gateway commands"
+
+#: Characters of a name that is looked at closely: comparing takes the square of them.
+_LONGEST: Final = 100
 
 #: How click is told to leave a paragraph as it is.
 _WHOLE: Final = "\b\n"
@@ -103,6 +106,16 @@ def contract_summary() -> dict[str, Any]:
     return found
 
 
+def close_matches(name: str, known: Sequence[str]) -> list[str]:
+    """What of the known names is spelled like ``name``; nothing is like one that is very long."""
+    return get_close_matches(name, known) if len(name) <= _LONGEST else []
+
+
+def cut(name: str) -> str:
+    """``name`` as an error shows it, which may be anything and of any length."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+
+
 def both_ways() -> list[str]:
     """Names of commands by hand that the contract has too: its are meant with ``--session-id``."""
     by_hand = {name for section in COMMANDS.values() for name in section}
@@ -138,9 +151,9 @@ class Program(click.Group):
         found = _of_contract(name) if in_session else None
         found = found or self.get_command(ctx, name)
         if found is None and not ctx.resilient_parsing:
-            close = get_close_matches(name, self.list_commands(ctx))
+            close = close_matches(name, self.list_commands(ctx))
             meant = f" Did you mean {' or '.join(close)}?" if close else ""
-            ctx.fail(f"No such command {name!r}.{meant}")
+            ctx.fail(f"No such command {cut(name)!r}.{meant}")
         return name, found, rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -12,6 +12,8 @@ import click
 
 from zb_mom_ww_mxgateway import (
     DataChange,
+    MxStatusCategory,
+    MxStatusProxy,
     MxValue,
     Reading,
     Timestamp,
@@ -25,13 +27,29 @@ from zb_mom_ww_mxgateway_wire.json import float_to_json
 
 from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
-from .output import Output
+from .failures import in_words
+from .output import Output, progress
 from .tags import lines, tags_argument
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | None
 
 #: What is printed of each tag, in this order where there are columns.
 COLUMNS: Final = ("tag", "value", "quality", "isGood", "timestamp", "error")
+
+
+#: What the command line calls what a reading's error may name.
+_WORDS: Final = {"timeout_ms": "--timeout"}
+
+
+def is_invalid(statuses: Sequence[MxStatusProxy]) -> bool:
+    """Whether they say of a value that there is no such tag."""
+    return bool(statuses) and statuses[0].category == MxStatusCategory.CONFIGURATION_ERROR
+
+
+def tell_invalid(output: Output) -> None:
+    """Say to people, where tags are not there, how to find those that are."""
+    if output.is_table:
+        progress("not every tag is there; 'mxgw-py find' looks tags up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,8 @@ class Shown:
         """What a tag read as."""
         raw = reading.raw
         quality = raw.quality if raw.was_successful else None
-        return cls(reading.tag, json_value(raw.value), quality, raw.source_timestamp, reading.error)
+        error = in_words(reading.error, _WORDS)
+        return cls(reading.tag, json_value(raw.value), quality, raw.source_timestamp, error)
 
     @classmethod
     def of_change(cls, tag: str, change: DataChange) -> Self:
@@ -152,5 +171,8 @@ async def read(connection: Connection, tags: tuple[str, ...]) -> int:
             for one, reading in zip(shown, readings, strict=True)
         ],
         [one.readable(output) for one in shown],
+        columns=(*COLUMNS, "wasCached"),
     )
+    if any(is_invalid(reading.raw.statuses) for reading in readings):
+        tell_invalid(output)
     return OK if all(readings) else SOME_FAILED

@@ -21,7 +21,12 @@ from .values import value_text
 
 def show(message: Message, output: Output) -> None:
     """Print a reply: as ProtoJSON, or as lines for people."""
-    output.record(message.to_dict(), readable(message))
+    output.record(message.to_dict(), readable(message), columns=columns_of(type(message)))
+
+
+def columns_of(message: type[Message]) -> list[str]:
+    """The fields of a message as ProtoJSON names them, in the order of the contract, for CSV."""
+    return [info.json_name for info in fields_of(message).values()]
 
 
 def readable(message: Message) -> dict[str, str]:

@@ -13,6 +13,13 @@ import click
 #: What help says of them.
 FORMS: Final = "env:NAME, file:PATH, prompt, or itself"
 
+#: What the prompts for options say.
+_ASKED: Final = {
+    "--api-key": "API key",
+    "--password": "Password",
+    "--verifier-password": "Password of the verifier",
+}
+
 #: What an API key looks like, wherever it was typed by mistake: a secret behind its id.
 _KEY: Final = re.compile(r"(mxgw_[^\s_'\")]+)_[^\s'\")]+")
 
@@ -71,4 +78,4 @@ def asked(what: str) -> str:
     """What somebody types at the terminal, without echo."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"{what}: there is no terminal to ask at; use env:NAME or file:PATH")
-    return str(click.prompt(what.lstrip("-").capitalize(), hide_input=True, err=True))
+    return str(click.prompt(_ASKED.get(what, what), hide_input=True, err=True))

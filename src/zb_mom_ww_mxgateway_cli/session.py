@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 import click
 
@@ -30,10 +29,10 @@ from zb_mom_ww_mxgateway import (
 )
 from zb_mom_ww_mxgateway.events import event_of
 
-from .bounds import DURATION, MAX_EVENTS, bounded
+from .bounds import DURATION, MAX_EVENTS, bounded, while_read
 from .connection import Connection, connected
 from .exits import OK
-from .readable import show, text_of, transition_text
+from .readable import columns_of, show, text_of, transition_text
 from .values import Seconds, native_text, value_text
 
 
@@ -76,25 +75,6 @@ async def close_session(connection: Connection, session_id: str) -> None:
     show(reply, connection.output)
 
 
-#: Of an event as ProtoJSON, for CSV.
-_EVENT_COLUMNS: Final = (
-    "workerSequence",
-    "family",
-    "serverHandle",
-    "itemHandle",
-    "value",
-    "quality",
-    "sourceTimestamp",
-    "workerTimestamp",
-    "statuses",
-    "hresult",
-    "onBufferedDataChange",
-    "onAlarmTransition",
-    "onAlarmProviderModeChanged",
-    "replayGap",
-)
-
-
 @click.command(
     epilog="Example: mxgw-py stream-events --session-id ID --max-events 10 --duration 60"
 )
@@ -119,11 +99,11 @@ async def stream_events(
 
     Ends with --max-events, --duration, --timeout or the session, whichever comes first.
     """
-    async with connection.client() as client:
+    async with while_read(), connection.client() as client:
         request = StreamEventsRequest(
             session_id=session_id, after_worker_sequence=after_worker_sequence
         )
-        with connection.output.stream("events", _EVENT_COLUMNS) as write:
+        with connection.output.stream("events", columns_of(MxEvent)) as write:
             async with client.stream_events_raw(request) as events:
                 async for event in bounded(events, max_events, duration, connection.timeout):
                     write(event.to_dict(), event_line(event))
@@ -214,7 +194,7 @@ async def smoke(connection: Connection, item: str, max_events: int) -> int:
     ):
         events, shown = await _smoke(client, session, item, max_events, connection.timeout)
     if connection.output.is_table:
-        with connection.output.stream("events", _EVENT_COLUMNS) as write:
+        with connection.output.stream("events", columns_of(MxEvent)) as write:
             for event in events:
                 write(event.to_dict(), event_line(event))
     else:

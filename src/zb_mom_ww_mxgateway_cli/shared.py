@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
 from contextvars import ContextVar, Token, copy_context
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from zb_mom_ww_mxgateway import ClientOptions, GatewayClient
 from zb_mom_ww_mxgateway.channel import GatewayChannel
 
-from .exits import INTERRUPTED, TERMINATED
+from .signals import Ending
 
 T = TypeVar("T")
 
@@ -24,8 +23,8 @@ _MOST_CONNECTIONS: Final = 8
 class Shared:
     """One event loop, and one connection for each ``ClientOptions``, for all lines of a batch.
 
-    Use as a context manager in the main thread; ``SHARED`` has it meanwhile. Ctrl-C and SIGTERM
-    cancel what runs and set ``ended``; leaving closes what was opened.
+    Use as a context manager in the main thread; ``SHARED`` has it meanwhile. The first signal
+    of ``signals.CODES`` cancels what runs and sets ``ended``; leaving closes what was opened.
 
     Args:
         given: The connection options that were typed to the batch, for lines that have no others.
@@ -35,26 +34,21 @@ class Shared:
     def __init__(self, given: Mapping[str, Any], profile: str | None) -> None:
         self.given = given
         self.profile = profile
-        #: The exit code, once a signal has ended the batch.
-        self.ended: int | None = None
         self._runner = asyncio.Runner()
-        self._running: asyncio.Task[Any] | None = None
         self._open: dict[ClientOptions, tuple[GatewayChannel, GatewayClient]] = {}
-        self._handlers: dict[int, Any] = {}
+        self._ending = Ending()
+        self._stack = ExitStack()
         self._token: Token[Shared | None] | None = None
 
+    @property
+    def ended(self) -> int | None:
+        """The exit code, once a signal has ended the batch."""
+        return self._ending.code
+
     def __enter__(self) -> Self:
-        codes = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
-        if sys.platform == "win32":
-            codes[signal.SIGBREAK] = TERMINATED
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.ended = codes[signal.Signals(number)]
-            if self._running is not None:
-                self._runner.get_loop().call_soon_threadsafe(self._running.cancel)
-
+        self._stack.enter_context(self._ending)
+        self._stack.enter_context(self._runner)
         self._token = SHARED.set(self)
-        self._handlers = {number: signal.signal(number, stop) for number in codes}
         return self
 
     def __exit__(
@@ -63,12 +57,9 @@ class Shared:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Closing may take a moment: from here on, signals do what they always do.
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
         if self._token is not None:
             SHARED.reset(self._token)
-        with self._runner:
+        with self._stack:
             self._runner.run(self._close())
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
@@ -77,18 +68,7 @@ class Shared:
         Raises:
             asyncio.CancelledError: A signal has ended the batch; ``ended`` says which.
         """
-
-        async def until_ended() -> T:
-            self._running = asyncio.current_task()
-            try:
-                if self.ended is not None:
-                    main.close()
-                    raise asyncio.CancelledError
-                return await main
-            finally:
-                self._running = None
-
-        return self._runner.run(until_ended(), context=copy_context())
+        return self._runner.run(self._ending.of(main), context=copy_context())
 
     async def client(self, options: ClientOptions) -> GatewayClient:
         """The client for these options, connected by the first line that needs it."""

@@ -43,7 +43,9 @@ _file = File()
     help=f"Key to ask of clients, mxgw_<id>_<secret>: {FORMS}. Made up if none is given.",
 )
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the key.")
-@click.option("--keys-file", type=_file, help="Keys made with 'simulate keys'; none is made up then.")
+@click.option(
+    "--keys-file", type=_file, help="Keys made with 'simulate keys'; none is made up then."
+)
 @click.option("--no-auth", is_flag=True, help="Take every call, with a key or without.")
 @click.option(
     "--tls-cert", "cert_file", type=_file, help="PEM file of a certificate to listen with."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -81,6 +81,10 @@ def add(
     progress("keep the key now: it cannot be shown again")
 
 
+#: What is listed of a key, for CSV.
+_COLUMNS: Final = ("id", "scopes", "browse", "read", "write", "created", "revoked")
+
+
 @keys.command("list", epilog="Example: mxgw-py simulate keys list --file keys.json")
 @_file_option
 @with_output
@@ -89,7 +93,7 @@ def list_(path: Path, output: Output) -> None:
     from zb_mom_ww_mxgateway_sim.auth.keys_file import list_keys
 
     found = [_data(kept) for kept in list_keys(path)]
-    output.rows(found, [_shown(data) for data in found])
+    output.rows(found, [_shown(data) for data in found], columns=_COLUMNS)
 
 
 @keys.command(epilog="Example: mxgw-py simulate keys revoke --file keys.json historian")

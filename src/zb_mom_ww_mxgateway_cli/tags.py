@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import signal
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import click
@@ -28,9 +27,9 @@ from zb_mom_ww_mxgateway import (
 )
 
 from .completion import complete_tag
-from .exits import TERMINATED
 from .objects import attribute_row
 from .output import progress
+from .signals import interruptible
 
 #: Objects that are looked up at once.
 _AT_ONCE: Final = 16
@@ -63,23 +62,6 @@ def lines(arguments: Iterable[str]) -> list[str]:
     if not all(found) or not found:
         raise click.UsageError("a tag is empty" if found else "there is no tag in what was given")
     return found
-
-
-@contextmanager
-def interruptible() -> Generator[None]:
-    """Let signals end what keeps the event loop waiting for a person, such as a question."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGTERM:
-            raise click.exceptions.Exit(TERMINATED)
-        raise KeyboardInterrupt
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _typed() -> str:
@@ -142,24 +124,38 @@ class Found:
 
 
 async def look_up(galaxy: GalaxyRepositoryClient, tags: Sequence[str]) -> list[Found | str]:
-    """The attributes of tags, ``Object.Attribute`` in any case, in their order.
+    """The attributes of tags, in their order: ``Object.Attribute`` in any case, where names of
+    contained objects may stand between the two, as in ``Mixer.Inlet.Flow``.
 
     Returns:
         For each tag what was found, or a text that says why nothing was.
     """
     turn = asyncio.Semaphore(_AT_ONCE)
+    found: dict[str, Found | str] = {}
+    named: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for tag in tags:
+        name, _, rest = tag.partition(".")
+        if rest:
+            named[name.casefold()][tag] = rest
+        else:
+            found[tag] = f"{tag} is no tag, which is Object.Attribute"
 
-    async def look(name: str) -> GalaxyObject | None:
+    async def look(name: str, rests: Mapping[str, str]) -> None:
         async with turn:
-            return await _object(galaxy, name)
+            owner = await _object(galaxy, name)
+            if owner is not None:
+                found.update(await _inside(galaxy, owner, rests))
+                return
+        for tag in rests:
+            found[tag] = f"{tag}: the galaxy has no object {tag.partition('.')[0]}"
 
-    names = list(dict.fromkeys(_object_name(tag) for tag in tags))
-    objects = dict(zip(names, await asyncio.gather(*map(look, names)), strict=True))
-    return [_found(tag, objects[_object_name(tag)]) for tag in tags]
-
-
-def _object_name(tag: str) -> str:
-    return tag.partition(".")[0].casefold()
+    try:
+        async with asyncio.TaskGroup() as looking:
+            for name, rests in named.items():
+                looking.create_task(look(name, rests))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
+    return [found[tag] for tag in tags]
 
 
 async def _object(galaxy: GalaxyRepositoryClient, tag_name: str) -> GalaxyObject | None:
@@ -170,23 +166,51 @@ async def _object(galaxy: GalaxyRepositoryClient, tag_name: str) -> GalaxyObject
     return None
 
 
-def _found(tag: str, found: GalaxyObject | None) -> Found | str:
-    object_name, dot, rest = tag.partition(".")
-    if not (dot and rest):
-        return f"{tag} is no tag, which is Object.Attribute"
-    if found is None:
-        return f"{tag}: the galaxy has no object {object_name}"
+async def _inside(
+    galaxy: GalaxyRepositoryClient, owner: GalaxyObject, rests: Mapping[str, str]
+) -> dict[str, Found | str]:
+    """What tags are, by what of each follows the name of ``owner``: an attribute, or else what one
+    of the objects that it contains has."""
+    found = {tag: _attribute(tag, owner, rest) for tag, rest in rests.items()}
+    deeper: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for tag, rest in rests.items():
+        name, _, below = rest.partition(".")
+        if below and isinstance(found[tag], str):
+            deeper[name.casefold()][tag] = below
+    contained = await _contained(galaxy, owner) if deeper else {}
+    for name, below_of in deeper.items():
+        inner = await _object(galaxy, contained[name]) if name in contained else None
+        if inner is not None:
+            found |= await _inside(galaxy, inner, below_of)
+    return found
+
+
+async def _contained(galaxy: GalaxyRepositoryClient, owner: GalaxyObject) -> dict[str, str]:
+    """The tag names of the objects that one contains, by their names in it in lower case."""
+    with suppress(MxGatewayNotFoundError):
+        return {
+            below.contained_name.casefold(): below.tag_name
+            for below in await galaxy.discover_hierarchy(
+                root_gobject_id=owner.gobject_id, max_depth=1, include_attributes=False
+            )
+            if below.parent_gobject_id == owner.gobject_id and below.contained_name
+        }
+    return {}
+
+
+def _attribute(tag: str, owner: GalaxyObject, rest: str) -> Found | str:
     match = _REFERENCE.fullmatch(rest)
     name, brackets = match.groups("") if match else (rest, "")
-    attributes = {one.attribute_name.casefold(): one for one in found.attributes}
+    attributes = {one.attribute_name.casefold(): one for one in owner.attributes}
     attribute = attributes.get(name.casefold())
     if attribute is None:
         close = get_close_matches(name.casefold(), attributes, n=1)
         meant = f"; did you mean {attributes[close[0]].attribute_name}?" if close else ""
-        return f"{tag}: the object {found.tag_name} has no attribute {name}{meant}"
+        contained = f", and no object {name.partition('.')[0]} in it" if "." in name else ""
+        return f"{tag}: the object {owner.tag_name} has no attribute {name}{contained}{meant}"
     if brackets and not attribute.is_array:
         return f"{tag}: {attribute.attribute_name} is no array"
-    return Found(found, attribute, brackets)
+    return Found(owner, attribute, brackets)
 
 
 async def area_of(galaxy: GalaxyRepositoryClient, found: GalaxyObject) -> str:

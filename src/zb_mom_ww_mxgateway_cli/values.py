@@ -31,6 +31,8 @@ from zb_mom_ww_mxgateway import (
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import Int64Array
 
+from .program import close_matches, cut
+
 #: How a text becomes one value; ``ValueError`` or ``KeyError`` where it does not.
 Parse: TypeAlias = Callable[[str], MxScalar | None]
 
@@ -238,11 +240,30 @@ TYPES: Final[Mapping[str, Type]] = {
     },
     "null": Type(MxDataType.NO_DATA, "null", _null, {}),
 }
+#: So many types are named to who gets one wrong.
+_NEAR: Final = 2
 #: What help says of them.
 TYPES_HELP: Final = (
     f"Type of the value: {', '.join(_SINGLE)}; each with [] for an array, as a JSON array or a "
     "comma list; or null. The value null is a null of any type but those that are texts."
 )
+
+
+class TypeName(click.Choice[str]):
+    """A ``--type``. Who gets it wrong is told what is near, not all there is."""
+
+    def __init__(self) -> None:
+        super().__init__(list(TYPES))
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """``value`` if it is the name of a type."""
+        if value in TYPES:
+            return value
+        # int is int32 or int64, though hint may be nearer to it in spelling.
+        close = [name for name in TYPES if value and name.startswith(value.lower())]
+        close = (close or close_matches(value, list(TYPES)))[:_NEAR]
+        meant = f"did you mean {' or '.join(close)}?" if close else "--help has all of them"
+        self.fail(f"there is no type {cut(value)!r}; {meant}", param, ctx)
 
 
 def parse_value(text: str, type_name: str, flag: str = "--value") -> MxValue:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, TypeAlias
 
 import click
 
 from zb_mom_ww_mxgateway import DataChange, Event, EventGap, Stream
 
-from .bounds import DURATION, MAX_EVENTS
+from .bounds import DURATION, MAX_EVENTS, while_read
 from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
 from .output import Output, cell, console, progress
-from .read import COLUMNS, Shown
+from .read import COLUMNS, Shown, is_invalid, tell_invalid
 from .tags import lines, subscribe, tags_argument
 
 #: Takes what a tag has changed to, and the number of the event that says so.
@@ -42,12 +39,12 @@ async def watch(
 
     A TAG is a reference such as Object.Attribute; @FILE stands for the lines of a file, - for those
     of standard input. The trend is that of the last numbers, the rate is in changes a second. Ends
-    with Ctrl-C, or when whoever reads the output has closed it. Exit code 6 says that some tags
-    could not be watched.
+    with Ctrl-C, when whoever reads the output has closed it, or when none of the tags is there.
+    Exit code 6 says that some tags could not be watched.
     """
     wanted = list(dict.fromkeys(lines(tags)))
     async with (
-        _while_read(),
+        while_read(),
         connection.client() as client,
         await client.open_session(client_session_name="mxgw-py watch") as session,
         session.stream_events() as events,
@@ -63,17 +60,30 @@ async def watch(
             for tag, item in zip(wanted, items, strict=True):
                 if not item.was_successful:
                     show(Shown(tag, None, None, None, item.error_message), None)
-            if named:
-                times = [limit for limit in (duration, connection.timeout) if limit is not None]
-                async for change in changes(events, max_events, min(times, default=None)):
-                    tag = named[change.item_handle]
-                    show(Shown.of_change(tag, change), change.worker_sequence)
-    return OK if len(named) == len(wanted) else SOME_FAILED
+            times = [limit for limit in (duration, connection.timeout) if limit is not None]
+            is_bounded = max_events is not None or bool(times)
+            # Tags by what came of them first: one that is invalid may be deployed later.
+            invalid, valid = set[int](), set[int]()
+            async with aclosing(changes(events, max_events, min(times, default=None))) as coming:
+                while named and (is_bounded or len(invalid) < len(named)):
+                    change = await anext(coming, None)
+                    if change is None:
+                        break
+                    handle = change.item_handle
+                    show(Shown.of_change(named[handle], change), change.worker_sequence)
+                    if not is_invalid(change.statuses):
+                        valid.add(handle)
+                        invalid.discard(handle)
+                    elif handle not in valid:
+                        invalid.add(handle)
+    if invalid:
+        tell_invalid(connection.output)
+    return OK if len(named) - len(invalid) == len(wanted) else SOME_FAILED
 
 
 async def changes(
     events: Stream[Event], max_events: int | None, seconds: float | None
-) -> AsyncIterator[DataChange]:
+) -> AsyncGenerator[DataChange]:
     """The data changes among events, up to a number or a time; each is no error."""
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     left = max_events
@@ -124,48 +134,3 @@ async def _shown(tags: Sequence[str], output: Output) -> AsyncGenerator[Show]:
             )
 
         yield show_row
-
-
-@asynccontextmanager
-async def _while_read() -> AsyncGenerator[None]:
-    """Ends what is inside when whoever reads standard output has closed it, also while nothing is
-    written that would notice. Where the system does not tell, only writing does.
-
-    Raises:
-        BrokenPipeError: It was closed.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    number = _pipe()
-    was_closed = False
-
-    def close() -> None:
-        nonlocal was_closed
-        was_closed = True
-        loop.remove_reader(number)
-        task.cancel()
-
-    if number >= 0:
-        # The end that is written to has nothing to read: it gets readable when it is broken.
-        loop.add_reader(number, close)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not was_closed:
-            raise
-        task.uncancel()
-        raise BrokenPipeError from None
-    finally:
-        if number >= 0:
-            loop.remove_reader(number)
-
-
-def _pipe() -> int:
-    """The number of standard output if it is a pipe that can be watched; else -1."""
-    if sys.platform == "win32":
-        return -1
-    with suppress(OSError, ValueError):  # no file, or one that is closed
-        number = sys.stdout.fileno()
-        if stat.S_ISFIFO(os.fstat(number).st_mode):
-            return number
-    return -1

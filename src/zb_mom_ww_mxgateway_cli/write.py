@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import click
 
@@ -18,6 +18,7 @@ from zb_mom_ww_mxgateway import (
     MxDataType,
     MxGatewayAuthorizationError,
     MxGatewayError,
+    MxStatusCategory,
     MxValue,
     Session,
     Stream,
@@ -33,19 +34,25 @@ from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
 from .failures import text_of
 from .objects import galaxy_of
-from .output import cell, progress
+from .output import cell, printable, progress
 from .read import json_value
-from .references import FORMS, asked, resolved
-from .tags import Found, interruptible, lines, look_up, subscribe, tags_argument
-from .values import TYPES, TYPES_HELP, parse_value
-
-Command = TypeVar("Command", bound=Callable[..., object])
+from .signals import interruptible
+from .tags import Found, lines, look_up, subscribe, tags_argument
+from .users import Login, Users, with_users
+from .values import TYPES, TYPES_HELP, TypeName, parse_value
+from .watch import changes
 
 #: By what a write needs: how many users have to be known for it.
 _USERS: Final = {"SECURED_WRITE": 1, "VERIFIED_WRITE": 2}
-_PASSWORD_OF: Final = {"--user": "--password", "--verifier": "--verifier-password"}
-#: What is shown of a secured value.
+#: What a plain write does for.
+_PLAIN: Final = frozenset({"FREE_ACCESS", "OPERATE", "TUNE", "CONFIGURE"})
+#: What is shown of a value that is secured, or may be.
 _HIDDEN: Final = "***"
+#: What is shown of each write before it, and after it, for CSV.
+_PLANNED: Final = ("tag", "type", "securityClassification", "value")
+_OUTCOMES: Final = ("tag", "type", "status", "error")
+#: What looks like a tag, in a text that may be anything.
+_REFERENCE: Final = re.compile(r"[A-Za-z_]\w*(\.\w+)+(\[\d*\])?")
 #: How many problems an error names.
 _PROBLEMS: Final = 10
 
@@ -67,22 +74,19 @@ class Assignment:
         """How many users it needs."""
         return _USERS.get(self.security, 0)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the galaxy says that it is no secured write."""
+        return self.security in _PLAIN
+
     def row(self) -> dict[str, Any]:
-        """What would be written, but for a secured value."""
+        """What would be written; the value only where it is not, and cannot be, a secured one."""
         return {
             "tag": self.tag,
             "type": self.type_name,
             "securityClassification": self.security,
-            "value": _HIDDEN if self.users else json_value(self.value),
+            "value": json_value(self.value) if self.is_plain else _HIDDEN,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user of the galaxy."""
-
-    name: str
-    password: str = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -104,12 +108,6 @@ class Outcome:
         }
 
 
-def _secret(flag: str, variable: str, whose: str) -> Callable[[Command], Command]:
-    return click.option(
-        flag, metavar="REF", envvar=variable, show_envvar=True, help=f"{whose} password: {FORMS}."
-    )
-
-
 @click.command(
     epilog="Example: mxgw-py write TestChildObject.TestInt=7 TestChildObject.TestBool=on"
 )
@@ -117,36 +115,20 @@ def _secret(flag: str, variable: str, whose: str) -> Callable[[Command], Command
 @click.option(
     "--type",
     "type_name",
-    type=click.Choice(list(TYPES)),
+    type=TypeName(),
     metavar="TYPE",
     help=f"{TYPES_HELP} It is that of all values, also of tags that the galaxy does not know.  "
     "[default: that of the attribute]",
 )
-@click.option(
-    "--user",
-    envvar="MXGATEWAY_USER",
-    show_envvar=True,
-    help="Who writes; asked for where an attribute needs it.",
-)
-@_secret("--password", "MXGATEWAY_PASSWORD", "Their")
-@click.option(
-    "--verifier",
-    envvar="MXGATEWAY_VERIFIER",
-    show_envvar=True,
-    help="Who else answers for it; asked for where an attribute needs it.",
-)
-@_secret("--verifier-password", "MXGATEWAY_VERIFIER_PASSWORD", "The verifier's")
 @click.option("--dry-run", is_flag=True, help="Check, and show what would be written.")
 @click.option("--yes", is_flag=True, help="Do not ask before more than one tag is written.")
+@with_users
 @connected
 async def write(
     connection: Connection,
     tags: tuple[str, ...],
     type_name: str | None,
-    user: str | None,
-    password: str | None,
-    verifier: str | None,
-    verifier_password: str | None,
+    users: Users,
     dry_run: bool,
     yes: bool,
 ) -> int:
@@ -164,19 +146,16 @@ async def write(
         )
     assignments = await _planned(connection, pairs, type_name)
     if dry_run:
-        connection.output.rows([one.row() for one in assignments])
+        connection.output.rows([one.row() for one in assignments], columns=_PLANNED)
         return OK
-    needed = max(one.users for one in assignments)
     with interruptible():
         if len(assignments) > 1 and not yes:
             _confirm(assignments)
-        wanted = needed > 0 or not (password is None and verifier is None)
-        logins = [
-            *_login("--user", user, password, wanted=wanted),
-            *_login("--verifier", verifier, verifier_password, wanted=needed > 1),
-        ]
-    if len({login.name.casefold() for login in logins}) < len(logins):
-        raise click.UsageError("--verifier is to be somebody else than --user")
+        logins = users.logins(
+            max(one.users for one in assignments),
+            _subject(assignments, 1),
+            _subject(assignments, 2),
+        )
     return await _carry_out(connection, assignments, logins)
 
 
@@ -186,7 +165,13 @@ def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     for number, argument in enumerate(arguments, 1):
         tag, equals, text = argument.partition("=")
         if not (tag.strip() and equals):
-            raise click.UsageError(f"tag {number} of {len(arguments)} is not given as TAG=VALUE")
+            which = f"tag {number} of {len(arguments)}"
+            # What stands first is no part of a value before it.
+            if number == 1 and _REFERENCE.fullmatch(argument):
+                raise click.UsageError(f"{which} is not given as TAG=VALUE: {argument}=...")
+            raise click.UsageError(
+                f"{which} is not given as TAG=VALUE; a value with spaces in it needs quotes"
+            )
         pairs.append((tag.strip(), text))
     return pairs
 
@@ -230,11 +215,33 @@ def _assignment(tag: str, text: str, found: Found | str, type_name: str | None) 
     if isinstance(found, str):
         if type_name is None:
             raise click.UsageError(f"{found}; --type writes to what the galaxy does not list")
-        return Assignment(tag, tag, type_name, parse_value(text, type_name, tag), "")
+        return Assignment(tag, tag, type_name, _value(tag, text, type_name), "")
     if found.security == "VIEW_ONLY":
         raise click.UsageError(f"{tag} is for viewing only")
     name = type_name or _type_of(found, tag)
-    return Assignment(tag, found.reference, name, parse_value(text, name, tag), found.security)
+    value = _value(tag, text, name)
+    if type_name is None:
+        _check(tag, value, name)
+    return Assignment(tag, found.reference, name, value, found.security)
+
+
+def _value(tag: str, text: str, type_name: str) -> MxValue:
+    return parse_value(text, type_name, f"the value of {tag}")
+
+
+def _check(tag: str, value: MxValue, type_name: str) -> None:
+    """Refuse what a type may be sent as, and no attribute of that type takes."""
+    if value.is_null:
+        raise click.UsageError(
+            f"the value of {tag} cannot be null: {type_name} takes {TYPES[type_name].accepts}"
+        )
+    array = value.array_value
+    texts = value.string_value is not None or (array is not None and array.string_values)
+    if texts and TYPES[type_name].data_type == MxDataType.QUALIFIED_ENUM:
+        raise click.UsageError(
+            f"the value of {tag} has to be the number of the state, as in {tag}=2; --type string "
+            "sends a text"
+        )
 
 
 def _type_of(found: Found, tag: str) -> str:
@@ -258,17 +265,11 @@ def _confirm(assignments: Sequence[Assignment]) -> None:
         raise click.ClickException("nothing was written, as it was not confirmed")
 
 
-def _login(flag: str, name: str | None, reference: str | None, *, wanted: bool) -> list[Login]:
-    """A user, as given or asked for; none where none is wanted or given."""
-    if name is None:
-        if not wanted:
-            return []
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{flag} is missing, and there is no terminal to ask at")
-        name = str(click.prompt(flag.lstrip("-").capitalize(), err=True))
-    secret_flag = _PASSWORD_OF[flag]
-    password = asked(secret_flag) if reference is None else resolved(reference, secret_flag)
-    return [Login(name, password)]
+def _subject(assignments: Sequence[Assignment], users: int) -> str:
+    """What so many users are asked for: the tags that need them, or all where none does."""
+    tags = [one.tag for one in assignments if one.users >= users]
+    tags = tags or [one.tag for one in assignments]
+    return printable(tags[0]) + (f" and {len(tags) - 1} more" if len(tags) > 1 else "")
 
 
 async def _carry_out(
@@ -292,16 +293,12 @@ async def _carry_out(
                         await _write_one(session, item, one, users, timeout, outcome)
             finally:
                 # Also when it was ended before its end: what was written has to be known.
-                connection.output.rows([outcome.row() for outcome in outcomes])
+                connection.output.rows([outcome.row() for outcome in outcomes], columns=_OUTCOMES)
     return OK if all(one.status == "written" for one in outcomes) else SOME_FAILED
 
 
 async def _log_in(session: Session, server_handle: int, login: Login) -> int:
-    try:
-        return await session.authenticate_user(server_handle, login.name, login.password)
-    except MxAccessError as error:
-        error.add_note(f"the user {login.name!r} or the password is not right")
-        raise
+    return await session.authenticate_user(server_handle, login.name, login.password)
 
 
 async def _first_changes(
@@ -310,16 +307,16 @@ async def _first_changes(
     """The first data change of each item, by its handle, as far as they come in time."""
     found: dict[int, DataChange] = {}
     awaited = {item.item_handle for item in items if item.was_successful}
-    limit = asyncio.timeout(timeout)
+    if not awaited:
+        return found
     try:
-        async with limit:
-            while awaited and (event := await anext(events, None)) is not None:
-                if isinstance(event, DataChange):
-                    found.setdefault(event.item_handle, event)
-                    awaited.discard(event.item_handle)
-    except TimeoutError:
-        if not limit.expired():
-            raise
+        async for change in changes(events, None, timeout):
+            found.setdefault(change.item_handle, change)
+            awaited.discard(change.item_handle)
+            if not awaited:
+                break
+    except click.ClickException as error:
+        raise click.ClickException(f"nothing was written: {error.message}") from None
     return found
 
 
@@ -349,12 +346,16 @@ async def _write_one(
             item.item_handle,
             one.value,
             user_id=users[0] if users else 0,
-            users=(users[0], users[-1]) if one.users else None,
+            # Where the galaxy does not tell, whoever names users means a write that needs them.
+            users=(users[0], users[-1]) if users and not one.is_plain else None,
             timeout=timeout,
         )
         outcome.status = "written"
     except MxAccessError as error:
         outcome.status, outcome.error = "failed", _refusal(error)
+        denied = any(s.category is MxStatusCategory.SECURITY_ERROR for s in error.statuses)
+        if denied and not users:
+            outcome.error += "; --user says who writes"
     except MxGatewayAuthorizationError as error:
         outcome.status, outcome.error = "failed", text_of(error)
     except MxGatewayError as error:

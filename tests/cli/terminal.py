@@ -17,17 +17,21 @@ PATIENCE = 20.0
 
 
 class Terminal:
-    """A process whose three streams are one terminal of 100 columns and 40 rows."""
+    """A process whose three streams are one terminal of 40 rows."""
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path | None = None,
+        columns: int = 100,
     ) -> None:
         assert sys.platform != "win32"
         import fcntl
         import termios
 
         self._screen, other = os.openpty()
-        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.process = subprocess.Popen(
             command,
             stdin=other,

@@ -178,7 +178,7 @@ def test_followed_alarms_are_lines_for_people_and_say_where_they_come_from(
     raised: RunningGateway, at: Run
 ) -> None:
     raised.run(
-        lambda gateway: gateway.switch_alarm_provider(AlarmProviderMode.SUBTAG, "no alarm manager")
+        lambda gateway: gateway.switch_alarm_provider(AlarmProviderMode.SUBTAG, "none\x1b[2J here")
     )
     found = at("alarms", "--follow", "--duration", "1.5", *BOTH, "--output", "table")
     assert found.code == 0
@@ -187,7 +187,7 @@ def test_followed_alarms_are_lines_for_people_and_say_where_they_come_from(
         ["ACTIVE", SECOND],
     ]
     source, following = found.err.splitlines()
-    assert source.startswith("alarms come from SUBTAG, degraded, no alarm manager")
+    assert source.startswith("alarms come from SUBTAG, degraded, none\\x1b[2J here")
     assert "every change follows" in following
 
 
@@ -218,3 +218,12 @@ def test_a_reader_who_had_enough_ends_a_feed_with_success(raised: RunningGateway
         assert process.stderr is not None
         assert process.stderr.read() == ""
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("reference", ["Foo", "a at b ended with NOT_FOUND: c)"])
+def test_an_alarm_that_is_not_there_is_said_in_the_gateways_words_alone(
+    mxgw: Run, reference: str
+) -> None:
+    failed = mxgw("ack", reference, "--json")
+    assert failed.code == 6
+    assert failed.json[0]["error"].startswith(f"there is no alarm {reference!r}; ")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -33,7 +33,7 @@ NO_SIGNALS = pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a
 
 
 @contextmanager
-def standard_input(data: bytes) -> Iterator[None]:
+def standard_input(data: bytes) -> Generator[None]:
     """Has the data as what ``sys.stdin`` reads."""
     before = sys.stdin
     with tempfile.TemporaryFile("w+b") as file:
@@ -64,7 +64,7 @@ def batch(mxgw: Run, *lines: str, options: tuple[str, ...] = ()) -> list[list[An
 
 
 @contextmanager
-def driven(gateway: RunningGateway, *options: str) -> Iterator[subprocess.Popen[str]]:
+def driven(gateway: RunningGateway, *options: str) -> Generator[subprocess.Popen[str]]:
     """The installed program as a driver has it, which talks back and forth with it."""
     command = [MXGW, "batch", "--endpoint", gateway.endpoint, "--plaintext", *options]
     with subprocess.Popen(
@@ -202,7 +202,7 @@ def test_options_of_the_batch_are_those_of_lines_that_have_no_others(
     monkeypatch.setenv("MXGATEWAY_API_KEY", "mxgw_environment_topsecret")
     monkeypatch.setenv("FIRST", mxgw_gateway.api_key)
     monkeypatch.setenv("OTHER", simulator["apiKey"])
-    other = f"--endpoint {simulator['endpoint']} --api-key env:OTHER"
+    other = f"--endpoint {simulator['endpoint']} --plaintext --api-key env:OTHER"
     lines = ["open-session", f"open-session {other}", "open-session --tls"]
     with standard_input("\n".join(lines).encode()):
         code = run(
@@ -215,6 +215,45 @@ def test_options_of_the_batch_are_those_of_lines_that_have_no_others(
     assert refused["exitCode"] == 3, "a line that asks for TLS gets no plaintext"
     for key in ("topsecret", mxgw_gateway.api_key, simulator["apiKey"]):
         assert key not in printed.out + printed.err
+
+
+def test_a_key_of_the_batch_and_its_plaintext_are_for_the_endpoint_of_the_batch_alone(
+    mxgw_gateway: RunningGateway,
+    simulator: dict[str, str],
+    cli: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Both take the key of the batch: one that goes with a line to the other would be let in.
+    key = simulator["apiKey"]
+    mxgw_gateway.run(lambda gateway: gateway.add_api_key(key))
+    monkeypatch.setenv("OWN", key)
+    here, there = simulator["endpoint"], mxgw_gateway.endpoint
+    lines = [
+        f"open-session --endpoint {there} --plaintext",
+        f"open-session --endpoint {there} --timeout 5",
+        f"open-session --endpoint {there} --plaintext --api-key env:OWN",
+        f"open-session --endpoint {here}",
+        "open-session",
+    ]
+    for endpoint in ("typed", "in the environment"):
+        typed = ["--endpoint", here] if endpoint == "typed" else []
+        monkeypatch.setenv("MXGATEWAY_ENDPOINT", there if typed else here)
+        with standard_input("\n".join(lines).encode()):
+            outcome = cli("batch", *typed, "--plaintext", "--api-key", "env:OWN")
+        (without_key,), (secured,), *opened = answers(outcome.out)
+        assert (without_key["exitCode"], secured["exitCode"]) == (4, 3)
+        assert all(reply["sessionId"] for (reply,) in opened)
+
+
+def test_a_line_of_any_length_is_an_error_and_the_next_one_runs(mxgw: Run) -> None:
+    lines = ["x" * 3_000_000, "version", "y" * 1_000_000, f"help {'z' * 1_000_000}", "version"]
+    (long,), (version,), (unknown,), (nothing,), (last,) = batch(mxgw, *lines)
+    assert "more than 1048576 bytes" in long["error"]
+    assert unknown["error"].startswith("No such command 'yyy")
+    assert nothing["error"].startswith("there is no command or topic 'zzz")
+    assert len(unknown["error"]) < 200
+    assert len(nothing["error"]) < 300
+    assert version == last
 
 
 def test_one_connection_serves_all_lines(mxgw_gateway: RunningGateway) -> None:

@@ -20,7 +20,8 @@ from tests.cli.installed import MXGW
 from tests.cli.metrics import counted, open_sessions, wait_until_counted
 from zb_mom_ww_mxgateway_cli.__main__ import run
 from zb_mom_ww_mxgateway_cli.percentiles import percentile, summary
-from zb_mom_ww_mxgateway_sim.faults import BadQuality, RefuseCalls
+from zb_mom_ww_mxgateway_sim.faults import BadQuality, DelayReplies, FaultSession, RefuseCalls
+from zb_mom_ww_mxgateway_sim.limits import Limits
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
 QUICK = ("--duration-seconds", "0.4", "--warmup-seconds", "0.1")
@@ -165,6 +166,52 @@ def test_calls_that_fail_are_counted_and_told(mxgw_gateway: RunningGateway) -> N
     assert found["totalReadResults"] == 6 * found["successfulCalls"]
     assert f"{found['failedCalls']} calls failed" in errors
     assert "a pause" in errors
+
+
+@pytest.mark.mxgw_gateway(
+    operations_port=0, change_interval=0.02, limits=Limits(event_queue=50)
+)
+def test_bulk_reads_go_on_however_many_events_the_session_has(
+    mxgw_gateway: RunningGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(at(mxgw_gateway, "bench-read-bulk", *MEASURE, "1", "--json")) == 0
+    printed = capsys.readouterr()
+    assert counted(mxgw_gateway, "mxgateway_events_total") > 50
+    assert (json.loads(printed.out)["failedCalls"], printed.err) == (0, "")
+
+
+@pytest.mark.mxgw_gateway(operations_port=0)
+def test_why_the_session_is_lost_while_reads_are_measured_is_said(
+    mxgw_gateway: RunningGateway,
+) -> None:
+    command = at(mxgw_gateway, "bench-read-bulk", *MEASURE, "2", "--json")
+    with subprocess.Popen(
+        [MXGW, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until_counted(mxgw_gateway, "mxgateway_commands_total", command="read_bulk")
+        mxgw_gateway.strike(FaultSession())
+        out, errors = process.communicate(timeout=30)
+    assert process.returncode not in (0, None)
+    assert json.loads(out)["failedCalls"] > 0
+    assert "a fault was injected" in errors
+    assert errors.count("events ended before the measurement") == 1
+
+
+@pytest.mark.mxgw_gateway(operations_port=0, limits=Limits(command_timeout=0.2))
+def test_latency_covers_calls_that_failed(mxgw_gateway: RunningGateway) -> None:
+    # The gateway gives these up after 0.2 s; those that do not fail take milliseconds.
+    late = DelayReplies(seconds=5, rpc="Invoke")
+    command = at(mxgw_gateway, "bench-read-bulk", *MEASURE, "2", "--json")
+    with subprocess.Popen(
+        [MXGW, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until_counted(mxgw_gateway, "mxgateway_commands_total", command="read_bulk")
+        with mxgw_gateway.fault(late):
+            time.sleep(1.2)
+        out, errors = process.communicate(timeout=30)
+    found = json.loads(out)
+    assert found["failedCalls"] > 0, errors
+    assert found["latencyMs"]["max"] >= 190
 
 
 def test_events_that_say_that_something_is_wrong_are_counted(

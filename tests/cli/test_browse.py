@@ -19,6 +19,7 @@ from hypothesis import given, strategies as st
 from tests.cli.conftest import Run
 from tests.cli.golden import assert_golden
 from tests.cli.installed import MXGW, environment
+from tests.cli.screen import screen_lines
 from tests.cli.serving import process, serving
 from tests.cli.simulated import simulated
 from tests.cli.terminal import Terminal
@@ -302,6 +303,24 @@ def test_progress_is_on_the_terminal_and_never_in_a_pipe(large: dict[str, str]) 
     piped = subprocess.run(command, env=large, capture_output=True, text=True, check=True)
     assert piped.stderr == ""
     assert piped.stdout.count("\n") == 5_000
+
+
+@TERMINALS
+def test_matches_and_their_count_never_stand_in_the_same_line(large: dict[str, str]) -> None:
+    command = [MXGW, "find", "TestMachine_0??", "--plaintext"]
+    with Terminal(command, large) as terminal:
+        lines = screen_lines(terminal.rest(), 100)
+    expected = [f"TestMachine_{number:03}  $TestMachine" for number in range(1, 100)]
+    assert [line for line in lines if line] == expected
+
+
+@pytest.mark.parametrize("command", [["browse"], ["tree"], ["find", "x", "--in"]])
+def test_an_object_that_is_not_there_is_said_without_the_call_that_looked(
+    mxgw: Run, command: list[str]
+) -> None:
+    failed = mxgw(*command, "NoSuch")
+    assert (failed.code, failed.out) == (1, "")
+    assert failed.err == "mxgw-py: there is no object NoSuch; 'mxgw-py find' looks names up\n"
 
 
 @TERMINALS

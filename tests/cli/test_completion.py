@@ -28,6 +28,7 @@ from zb_mom_ww_mxgateway_cli.known_names import (
     known_references,
     remembering,
 )
+from zb_mom_ww_mxgateway_cli.profiles import VARIABLE as PROFILES
 from zb_mom_ww_mxgateway_cli.program import COMPLETION
 
 HERE = "gateway:5000"
@@ -99,6 +100,31 @@ def test_commands_options_and_choices_complete_in_every_shell(shell: str) -> Non
         (["--no-such-option", "x"], []),
     ):
         assert values(shell, answered(shell, *words)) == expected
+
+
+def test_profiles_complete_where_one_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "profiles.toml"
+    file.write_text("[profiles.plant]\n[profiles.pilot]\n[profiles.lab]\n", encoding="utf-8")
+    for words in (["read", "--profile", "p"], ["config", "use", "p"], ["config", "show", "p"]):
+        assert values("bash", answered("bash", *words, **{PROFILES: str(file)})) == [
+            "pilot",
+            "plant",
+        ]
+    file.write_text("this is no TOML", encoding="utf-8")
+    assert answered("bash", "read", "--profile", "", **{PROFILES: str(file)}) == []
+
+
+def test_help_completes_topics_and_commands_and_what_is_below_them() -> None:
+    for words, expected in (
+        (["help", "e"], ["environment", "exit-codes"]),
+        (["help", "galaxy-d"], ["galaxy-discover"]),
+        (["help", "config", "us"], ["use"]),
+        (["help", "read", ""], []),
+        (["help", "no-such", ""], []),
+    ):
+        found = values("bash", answered("bash", *words))
+        assert found[: len(expected)] == expected
+        assert bool(found) == bool(expected)
 
 
 def test_every_command_is_offered_at_first() -> None:

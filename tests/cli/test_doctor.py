@@ -154,9 +154,11 @@ def test_each_scope_that_a_key_lacks_is_found(doctor: Run, cli: Run, tmp_path: P
 
 def test_a_gateway_that_asks_for_no_key_is_warned_of(doctor: Run, tmp_path: Path) -> None:
     with simulated(tmp_path / "log", "--no-auth") as gateway:
-        shown = doctor(gateway.endpoint, "--plaintext")
-    assert shown.code == 0
-    assert {name for name, status in statuses(shown).items() if status != "ok"} == {"key"}
+        for key in ("", "mxgw_bogus_secret"):
+            shown = doctor(gateway.endpoint, "--plaintext", key=key)
+            assert shown.code == 0
+            assert {name for name, is_ in statuses(shown).items() if is_ != "ok"} == {"key"}
+            assert row(shown, "key")["detail"] == "the gateway takes calls without an API key"
 
 
 def test_a_tag_that_does_not_exist_and_one_without_a_value_fail(

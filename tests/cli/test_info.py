@@ -9,7 +9,7 @@ from tests.cli.conftest import Run
 from tests.cli.everyday import GATEWAY, connection
 from tests.cli.golden import assert_golden
 from tests.cli.metrics import open_sessions
-from zb_mom_ww_mxgateway_sim.faults import BadQuality
+from zb_mom_ww_mxgateway_sim.faults import BadQuality, DelayFirstValues
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
 pytestmark = GATEWAY
@@ -65,6 +65,28 @@ def test_an_array_is_shown_whole_and_an_element_by_itself(
     assert (shown["isArray"], shown["arrayDimension"]) == (True, 2)
 
 
+def test_a_value_that_does_not_come_is_said_by_the_exit_code(
+    mxgw: Run, mxgw_gateway: RunningGateway
+) -> None:
+    with mxgw_gateway.fault(DelayFirstValues(seconds=600)):
+        shown = mxgw("info", "Tank.Level", "--timeout", "1", "--json")
+    assert shown.code == 6
+    assert (shown.json["isGood"], shown.json["dataType"]) == (False, "Integer")
+
+
+@pytest.mark.parametrize(
+    ("tag", "reference"),
+    [
+        ("Tank.Small.Level", "Inner.Level"),
+        ("tank.SMALL.small.limits", "Deep.Limits[]"),
+        ("Inner.Small.Limits[2]", "Deep.Limits[2]"),
+    ],
+)
+def test_names_of_contained_objects_may_lead_to_a_tag(mxgw: Run, tag: str, reference: str) -> None:
+    shown = mxgw("info", tag, "--json")
+    assert (shown.code, shown.json["tag"]) == (0, reference)
+
+
 def test_a_value_that_is_not_good_says_so_and_is_no_failure(
     mxgw: Run, mxgw_gateway: RunningGateway
 ) -> None:
@@ -81,6 +103,9 @@ def test_a_value_that_is_not_good_says_so_and_is_no_failure(
         ("Tonk.Level", "no object Tonk"),
         ("Tank", "Object.Attribute"),
         ("Tank.Level[1]", "no array"),
+        ("Tank.Smal.Level", "no attribute Smal.Level, and no object Smal in it"),
+        ("Tank.Small.Lebel", "the object Inner has no attribute Lebel; did you mean Level?"),
+        ("Farm.Tank.Level", "no object Tank in it"),
     ],
 )
 def test_a_tag_that_the_galaxy_has_not_is_an_error_that_helps(

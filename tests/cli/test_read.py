@@ -118,6 +118,22 @@ def test_a_signal_ends_the_wait_for_standard_input(
     assert terminal.process.returncode == code
 
 
+def test_a_value_that_comes_too_late_names_the_option_for_more_time(
+    mxgw: Run, mxgw_gateway: RunningGateway
+) -> None:
+    with mxgw_gateway.fault(DelayFirstValues(seconds=600)):
+        read = mxgw("read", "Tank.Level", "--timeout", "1", "--json")
+    assert "allow a longer --timeout" in read.json[0]["error"]
+
+
+def test_people_are_told_what_looks_tags_up_where_one_is_not_there(mxgw: Run) -> None:
+    for_people = mxgw("read", "Tank.Level", "Tank_*.Level", "--output", "table")
+    assert for_people.code == 6
+    assert for_people.err.count("mxgw-py find") == for_people.err.count("\n") == 1
+    assert mxgw("read", "Tank.Level", "--output", "table").err == ""
+    assert mxgw("read", "No.Such", "--json").err == ""
+
+
 def test_csv_has_a_line_for_each_tag(mxgw: Run) -> None:
     read = mxgw("read", "Tank.Level", "Tank.Limits", "--output", "csv")
     header, level, limits = read.out.splitlines()
@@ -133,6 +149,16 @@ def test_what_refuses_all_of_it_has_its_exit_code(mxgw: Run, mxgw_gateway: Runni
     assert key not in denied.err
     with mxgw_gateway.fault(RefuseCalls(rpc="OpenSession")):
         assert mxgw("read", "Tank.Level").code == 3
+
+
+def test_a_gateway_that_asks_for_a_key_is_answered_with_where_to_give_one(
+    mxgw: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MXGATEWAY_API_KEY")
+    denied = mxgw("read", "Tank.Level")
+    assert denied.code == 4
+    assert "no API key was given" in denied.err
+    assert "--api-key or MXGATEWAY_API_KEY" in denied.err
 
 
 # Values as JSON

@@ -57,7 +57,15 @@ UNCONNECTED: Sequence[tuple[list[str], int]] = (
     (["config", "set", "tester", f"apikey={KEY}"], 2),
     (["config", "set", "tester", KEY], 2),
     (["config", "set", KEY, "timeout=x"], 2),
+    (["config", "set", "other", f"endpoint={KEY}:5000", f"ca-file={KEY}"], 0),
+    (["config", "show", "other"], 0),
+    (["config", "set", KEY, "timeout=5"], 0),
+    (["config", "use", KEY], 0),
+    (["config", "show"], 0),
+    (["config", "use", "--none"], 0),
+    (["config", "unset", KEY], 0),
     (["config", "use", KEY], 2),
+    (["doctor", "--endpoint", f"{KEY}:5000", "--plaintext", "--timeout", "5"], 3),
     (["config", "unset", "tester", KEY], 2),
     (["help", KEY], 2),
     ([KEY], 2),
@@ -191,6 +199,24 @@ def test_a_key_in_the_wrong_place_is_in_no_output(
         assert (arguments, code) == (arguments, expected), printed.err
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (["ping", "--message", "my", SECRET, "recipe"], "arguments: 2 too many"),
+        (["ping", "--message", "my", f"{SECRET} recipe"], "argument: 1 too many"),
+        (["config", "path", SECRET], "argument: 1 too many"),
+    ],
+)
+def test_words_too_many_may_be_a_secret_and_are_counted(
+    capsys: pytest.CaptureFixture[str], line: list[str], says: str
+) -> None:
+    assert run([*line, *(SESSION if line[0] == "ping" else [])]) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert SECRET not in printed.err
+    assert "recipe" not in printed.err
+
+
 def test_a_simulator_shows_no_key_that_it_was_given(tmp_path: Path) -> None:
     (tmp_path / "key.txt").write_text(KEY, encoding="utf-8")
     environment = {"OTHER": KEY}
@@ -214,7 +240,7 @@ def test_a_simulator_shows_no_key_that_it_was_given(tmp_path: Path) -> None:
 def test_a_key_that_is_asked_for_is_not_echoed(gateway: Simulated) -> None:
     at = ["--endpoint", gateway.endpoint, "--plaintext", "--api-key", "prompt"]
     with Terminal([MXGW, "doctor", *at], os.environ) as terminal:
-        shown = terminal.wait_for("Api-key: ")
+        shown = terminal.wait_for("API key: ")
         terminal.type(KEY)
         shown += terminal.rest()
     assert terminal.process.returncode == 0

@@ -22,6 +22,7 @@ from tests.cli.everyday import GATEWAY, connection, environment
 from tests.cli.golden import assert_golden
 from tests.cli.installed import MXGW
 from tests.cli.metrics import open_sessions, wait_until_counted
+from tests.cli.screen import screen_lines
 from tests.cli.terminal import Terminal
 from zb_mom_ww_mxgateway import (
     Event,
@@ -107,7 +108,14 @@ def test_what_is_not_good_says_why(mxgw: Run, mxgw_gateway: RunningGateway) -> N
     bad, no_such = watched.json["changes"]
     assert (bad["value"], bad["isGood"], bad["error"]) == (42, False, "quality 8 (not connected)")
     assert "invalid reference" in no_such["error"]
-    assert watched.code == 0
+    assert watched.code == 6
+
+
+def test_tags_that_do_not_exist_are_its_end_where_there_is_no_other(mxgw: Run) -> None:
+    watched = mxgw("watch", "No.Such", "Tank.Lebel", "--output", "table")
+    assert watched.code == 6
+    assert watched.out.count("CONFIGURATION_ERROR") == 2
+    assert "mxgw-py find" in watched.err
 
 
 def test_tags_that_the_key_may_not_read_are_said_and_the_others_are_watched(
@@ -252,10 +260,64 @@ def test_no_color_is_heeded(mxgw_gateway: RunningGateway) -> None:
     assert "\x1b[31m" not in shown
 
 
-def drawn(view: View, height: int = 40, *, trend: bool = True) -> str:
+@on_unix
+def test_a_narrow_terminal_has_tags_and_values_whole_and_nothing_twice(
+    mxgw_gateway: RunningGateway,
+) -> None:
+    command = [MXGW, "watch", "Tank.Contents", "Tank.Ticks", "No.Such"]
+    with Terminal(command, environment(mxgw_gateway), columns=40) as terminal:
+        shown = terminal.wait_for("invalid")
+        terminal.press("\x03")
+        shown += terminal.rest()
+    lines = screen_lines(shown, 40)
+    assert [line.split()[0] for line in lines[:4]] == [
+        "tag",
+        "Tank.Contents",
+        "Tank.Ticks",
+        "No.Such",
+    ]
+    assert lines[1].split()[1] == "Water"
+    assert "invalid reference" in " ".join(line.strip() for line in lines[4:])
+    assert [line for line in lines if line.startswith("tag")] == lines[:1]
+
+
+@on_unix
+def test_a_table_as_wide_as_the_terminal_is_not_twice_there_after_ctrl_c(
+    mxgw_gateway: RunningGateway,
+) -> None:
+    # With the quality the table has 37 columns, and ^C would stand in the next line.
+    command = [MXGW, "watch", "Tank.Contents", "Tank.Ticks"]
+    with Terminal(command, environment(mxgw_gateway), columns=37) as terminal:
+        shown = terminal.wait_for("Water")
+        terminal.press("\x03")
+        shown += terminal.rest()
+    assert [line.split()[0] for line in screen_lines(shown, 37) if line] == [
+        "tag",
+        "Tank.Contents",
+        "Tank.Ticks",
+    ]
+
+
+@given(st.integers(1, 200), st.text("abc", min_size=1, max_size=60), st.text("xyz", max_size=45))
+def test_what_is_left_out_goes_from_the_right(width: int, tag: str, value: str) -> None:
+    view = View([tag])
+    view.show(Shown(tag, value, 192, None, ""))
+    header, *_ = lines = drawn(view, width=width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    columns = header.split()
+    if width >= max(len(tag), 3) + 2 + max(min(len(value), 40), 8):
+        assert columns == ["tag", "value", "quality", "age", "rate", "trend"][: len(columns)]
+        assert tag in lines[1]
+        assert value[:39] in lines[1]
+    elif width >= 10:
+        assert columns == ["tag", "value"]
+        assert "".join(letter for line in lines[1:] for letter in line if letter in "abc") == tag
+
+
+def drawn(view: View, height: int = 40, width: int = 120, *, trend: bool = True) -> str:
     """What a terminal shows of a view."""
-    screen = Console(file=io.StringIO(), width=120, height=height)
-    screen.print(view.table(120, height, trend=trend))
+    screen = Console(file=io.StringIO(), width=width, height=height)
+    screen.print(view.picture(width, height, trend=trend))
     assert isinstance(screen.file, io.StringIO)
     return screen.file.getvalue()
 

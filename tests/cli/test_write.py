@@ -19,7 +19,9 @@ from tests.cli.golden import assert_golden
 from tests.cli.installed import MXGW
 from tests.cli.metrics import open_sessions, wait_until_counted
 from tests.cli.terminal import Terminal
+from zb_mom_ww_mxgateway_sim.faulting import Faults, Strike
 from zb_mom_ww_mxgateway_sim.faults import DelayFirstValues, SlowWrites
+from zb_mom_ww_mxgateway_sim.operations.observer import Closing
 from zb_mom_ww_mxgateway_sim.plugin import RunningGateway
 
 pytestmark = GATEWAY
@@ -34,6 +36,14 @@ one_gateway_is_enough = settings(suppress_health_check=[HealthCheck.function_sco
 def simulator(mxgw_gateway: RunningGateway) -> dict[str, str]:
     """The gateway that ``mxgw`` talks to."""
     return connection(mxgw_gateway)
+
+
+class CloseSessions(Strike):
+    """All sessions are closed, as when an operator of the gateway does that."""
+
+    async def strike(self, gateway: Faults) -> None:
+        for session in gateway.sessions.opened(None):
+            session.close(Closing.CLIENT)
 
 
 def value_of(mxgw: Run, tag: str) -> Any:
@@ -118,10 +128,58 @@ def test_nothing_is_written_unless_all_is_right_and_no_value_is_told(
     assert open_sessions(mxgw_gateway) == 0
 
 
+@pytest.mark.parametrize(
+    "arguments", [["Tank.Level=1", "Tank.Contents", "s3cret.text"], ["two", "words"]]
+)
+def test_what_may_be_a_piece_of_a_value_is_not_told(mxgw: Run, arguments: list[str]) -> None:
+    failed = mxgw("write", *arguments, "--yes")
+    assert failed.code == 2
+    assert "TAG=VALUE; a value with spaces in it needs quotes" in failed.err
+    assert not {"Tank.Contents", "s3cret", "two", "words"} & set(failed.err.split())
+
+
+def test_a_tag_without_its_value_is_told(mxgw: Run) -> None:
+    failed = mxgw("write", "Tank.Contents", "Apple", "--yes")
+    assert "tag 1 of 2 is not given as TAG=VALUE: Tank.Contents=..." in failed.err
+    assert "Apple" not in failed.err
+
+
+@pytest.mark.parametrize(
+    ("assignment", "text"),
+    [
+        ("Tank.Volume=null", "the value of Tank.Volume cannot be null: double takes a finite"),
+        ("Tank.Limits=null", "the value of Tank.Limits cannot be null"),
+        ("Tank.Mode=Running", "the value of Tank.Mode has to be the number of the state"),
+        ("Tank.Volume=abc", "the value of Tank.Volume is not of type double"),
+    ],
+)
+def test_values_that_no_attribute_of_the_type_takes_are_refused_before_anything_is_sent(
+    mxgw: Run, assignment: str, text: str
+) -> None:
+    failed = mxgw("write", "Tank.Level=1", assignment, "--yes")
+    assert (failed.code, failed.out) == (2, "")
+    assert text in failed.err
+    assert value_of(mxgw, "Tank.Level") == 42
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("int", "int32 or int64"), ("Double", "double or double[]"), ("strng", "string or string[]")],
+)
+def test_a_type_that_there_is_not_is_answered_with_what_is_near(
+    mxgw: Run, given: str, meant: str
+) -> None:
+    failed = mxgw("write", "Tank.Level=1", "--type", given)
+    assert failed.code == 2
+    assert f"did you mean {meant}?" in failed.err
+    assert "big-string" not in failed.err
+    assert "--help has all of them" in mxgw("write", "Tank.Level=1", "--type", "?" * 10_000).err
+
+
 def test_all_problems_are_named_up_to_a_number(mxgw: Run) -> None:
     two = mxgw("write", "Tank.No=1", "Tank.Open=7", "--yes").err
     assert "Tank.No:" in two
-    assert "Tank.Open is not of type bool" in two
+    assert "the value of Tank.Open is not of type bool" in two
     many = mxgw("write", *(f"Tank.No{n}=1" for n in range(30)), "--yes").err
     assert "Tank.No9:" in many
     assert "Tank.No10:" not in many
@@ -145,6 +203,16 @@ def test_tags_are_written_in_their_order_from_a_file_and_from_standard_input(
     assert [row["tag"] for row in written.json] == ["Tank.Mode", "Tank.Contents", "Tank.Level"]
     assert statuses(written) == ["written"] * 3
     assert value_of(mxgw, "Tank.Contents") == "two words"
+
+
+def test_names_of_contained_objects_lead_to_what_is_written(mxgw: Run) -> None:
+    tags = ["Tank.Small.Level=1", "Tank.Small.Limits=[1,2]", "Tank.Small.Small.Level=2"]
+    assert mxgw("write", *tags, "--yes").code == 0
+    assert value_of(mxgw, "Inner.Level") == 1
+    assert value_of(mxgw, "Inner.Limits[]") == [1.0, 2.0]
+    assert value_of(mxgw, "Deep.Level") == 2
+    twice = mxgw("write", "Tank.Small.Level=1", "Inner.Level=1", "--yes")
+    assert (twice.code, "more than once" in twice.err) == (2, True)
 
 
 def test_with_type_a_tag_that_the_galaxy_does_not_list_is_left_to_the_gateway(mxgw: Run) -> None:
@@ -179,78 +247,6 @@ def test_a_tag_that_the_key_may_not_write_leaves_the_others_alone(
     assert value_of(mxgw, "Inner.Level") == 2
 
 
-# Users
-
-
-OP = ("--user", "op", "--password", "env:OP")
-BOSS = ("--verifier", "boss", "--verifier-password", "file:boss.txt")
-
-
-@pytest.fixture
-def passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The passwords of both users, where the options above look for them."""
-    monkeypatch.setenv("OP", "op-topsecret")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "boss.txt").write_text("boss-topsecret\n", encoding="utf-8")
-
-
-@pytest.mark.usefixtures("passwords")
-@pytest.mark.parametrize(
-    ("assignment", "users", "value"),
-    [
-        ("Tank.Valve=true", OP, True),
-        ("Tank.Vent=4711", (*OP, *BOSS), 4711),
-        ("Tank.Guarded=5", OP, 5),
-    ],
-)
-def test_a_write_that_needs_users_has_them(
-    mxgw: Run, assignment: str, users: tuple[str, ...], value: object
-) -> None:
-    without = mxgw("write", assignment, "--json")
-    assert without.code in (2, 6)
-    assert "4711" not in without.err + without.out
-    assert value_of(mxgw, assignment.partition("=")[0]) != value
-    written = mxgw("write", assignment, *users, "--json")
-    assert (written.code, statuses(written)) == (0, ["written"])
-    assert value_of(mxgw, assignment.partition("=")[0]) == value
-    assert "topsecret" not in written.out + written.err
-
-
-@pytest.mark.usefixtures("passwords")
-def test_credentials_come_from_the_environment_too(
-    mxgw: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MXGATEWAY_USER", "op")
-    monkeypatch.setenv("MXGATEWAY_PASSWORD", "env:OP")
-    monkeypatch.setenv("MXGATEWAY_VERIFIER", "boss")
-    monkeypatch.setenv("MXGATEWAY_VERIFIER_PASSWORD", "boss-topsecret")
-    assert mxgw("write", "Tank.Vent=1", "Tank.Valve=1", "Tank.Level=1", "--yes").code == 0
-
-
-@pytest.mark.usefixtures("passwords")
-def test_the_verifier_has_to_be_somebody_else(mxgw: Run) -> None:
-    same = ("--verifier", "OP", "--verifier-password", "env:OP")
-    refused = mxgw("write", "Tank.Vent=4711", *OP, *same)
-    assert refused.code == 2
-    assert "--verifier" in refused.err
-
-
-def test_a_wrong_password_writes_nothing_and_is_not_shown(
-    mxgw: Run, mxgw_gateway: RunningGateway
-) -> None:
-    failed = mxgw("write", "Tank.Valve=1", "--user", "op", "--password", "wr0ngsecret")
-    assert (failed.code, failed.out) == (1, "")
-    assert "'op'" in failed.err
-    assert "wr0ngsecret" not in failed.err
-    assert value_of(mxgw, "Tank.Valve") is False
-    assert open_sessions(mxgw_gateway) == 0
-
-
-def test_a_password_without_its_user_is_a_usage_error(mxgw: Run) -> None:
-    assert mxgw("write", "Tank.Level=1", "--password", "x").code == 2
-    assert mxgw("write", "Tank.Level=1", "--verifier", "x").code == 2
-
-
 # What ends early
 
 
@@ -268,6 +264,26 @@ def test_an_outcome_that_does_not_come_is_unknown(mxgw: Run, mxgw_gateway: Runni
         late = mxgw("write", "Tank.Level=1", "--timeout", "1.5", "--json")
     assert (late.code, statuses(late)) == (6, ["unknown"])
     assert "read the value" in late.json[0]["error"]
+
+
+def test_a_session_that_somebody_closes_before_the_values_come_ends_it_with_words(
+    mxgw_gateway: RunningGateway,
+) -> None:
+    with (
+        mxgw_gateway.fault(DelayFirstValues(seconds=600)),
+        subprocess.Popen(
+            [MXGW, "write", "Tank.Level=1", "--timeout", "60"],
+            env=environment(mxgw_gateway),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        wait_until_counted(mxgw_gateway, "mxgateway_commands_total", command="subscribe_bulk")
+        mxgw_gateway.strike(CloseSessions())
+        out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert "nothing was written: the gateway ended the event stream" in errors
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows can only kill a process by force")
@@ -310,29 +326,6 @@ def test_more_than_one_tag_is_asked_about_at_a_terminal(
         terminal.rest()
     assert terminal.process.returncode == code
     assert value_of(mxgw, "Tank.Level") == level
-
-
-@on_a_terminal
-def test_users_are_asked_for_at_a_terminal_and_neither_password_nor_value_is_shown(
-    mxgw: Run, mxgw_gateway: RunningGateway
-) -> None:
-    command = [MXGW, "write", "Tank.Vent=4711", "Tank.Valve=1"]
-    with Terminal(command, environment(mxgw_gateway)) as terminal:
-        shown = terminal.wait_for("[y/N]: ")
-        terminal.type("y")
-        shown += terminal.wait_for("User: ")
-        terminal.type("op")
-        shown += terminal.wait_for("Password: ")
-        terminal.type("op-topsecret")
-        shown += terminal.wait_for("Verifier: ")
-        terminal.type("boss")
-        shown += terminal.wait_for("Verifier-password: ")
-        terminal.type("boss-topsecret")
-        shown += terminal.rest()
-    assert terminal.process.returncode == 0, shown
-    assert "topsecret" not in shown
-    assert "4711" not in shown
-    assert value_of(mxgw, "Tank.Vent") == 4711
 
 
 @on_a_terminal

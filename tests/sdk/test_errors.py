@@ -43,6 +43,7 @@ from zb_mom_ww_mxgateway.errors import (
     MxGatewayResourceExhaustedError,
     MxGatewayUnimplementedError,
     check_acknowledge,
+    check_protocol,
     check_status,
     has_failed,
     write_error,
@@ -100,6 +101,26 @@ def test_exceptions_cross_threads_and_processes_whole(
     assert vars(other) == vars(error)
     for name in ("transient", "hresult_hex", "statuses"):
         assert getattr(other, name, None) == getattr(error, name, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "guess"),
+    [
+        (MxCommandKind.AUTHENTICATE_USER, "the user's name and password"),
+        (MxCommandKind.ADVISE, "a server or item handle"),
+    ],
+)
+@pytest.mark.parametrize("words", ["", "the password is wrong"])
+def test_what_an_invalid_argument_may_be_is_guessed_only_where_mxaccess_does_not_say(
+    kind: MxCommandKind, guess: str, words: str
+) -> None:
+    status = MxStatusProxy(category=MxStatusCategory.CONFIGURATION_ERROR, diagnostic_text=words)
+    reply = MxCommandReply(kind=kind, hresult=-2147024809, statuses=[status])
+    with pytest.raises(MxAccessError) as caught:
+        check_protocol(reply, attempted="it", session_id="", mxaccess=True, redact=REDACT)
+    text = str(caught.value)
+    assert (guess in text) == (not words)
+    assert ("handle" in text) == (not words and kind == MxCommandKind.ADVISE)
 
 
 def test_the_page_about_errors_names_every_exception_once_as_a_heading_and_no_other() -> None:
