@@ -168,9 +168,7 @@ def test_calls_that_fail_are_counted_and_told(mxgw_gateway: RunningGateway) -> N
     assert "a pause" in errors
 
 
-@pytest.mark.mxgw_gateway(
-    operations_port=0, change_interval=0.02, limits=Limits(event_queue=50)
-)
+@pytest.mark.mxgw_gateway(operations_port=0, change_interval=0.02, limits=Limits(event_queue=50))
 def test_bulk_reads_go_on_however_many_events_the_session_has(
     mxgw_gateway: RunningGateway, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.cli.conftest import Outcome
 from zb_mom_ww_mxgateway_cli.__main__ import cli, run
@@ -175,6 +175,7 @@ def within_limits(command: Command, taken: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
+@settings(max_examples=settings().max_examples * 2 // 5)  # of each of many commands
 @given(data=st.data())
 def test_no_option_of_a_command_leads_to_a_trace(
     command: Command, taken: str, data: st.DataObject
@@ -184,6 +185,7 @@ def test_no_option_of_a_command_leads_to_a_trace(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
+@settings(max_examples=settings().max_examples * 2 // 5)  # of each of many commands
 @given(words=st.lists(wild, min_size=1, max_size=4))
 def test_no_words_behind_a_command_lead_to_a_trace(
     command: Command, taken: str, words: list[str]
