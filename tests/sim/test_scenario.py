@@ -233,7 +233,7 @@ def test_the_guide_has_an_example_of_every_kind(tmp_path: Path) -> None:
 def test_every_kind_of_fault_can_be_in_a_scenario() -> None:
     def leaves(kind: type) -> set[type]:
         below = kind.__subclasses__()
-        own = [found for found in below if found.__module__ == LastingFault.__module__]
+        own = [found for found in below if found.__module__ == BadQuality.__module__]
         return set().union(*map(leaves, own)) if own else {kind}
 
     # Dataclasses with slots are made twice; what counts is their name.
