@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -102,6 +101,8 @@ class Ending:
         Raises:
             asyncio.CancelledError: A signal has come; ``code`` says which.
         """
+        import asyncio  # here, so that help and version do without
+
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)

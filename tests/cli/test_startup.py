@@ -14,6 +14,7 @@ from zb_mom_ww_mxgateway_cli.__main__ import cli
 from zb_mom_ww_mxgateway_cli.program import COMMANDS
 
 HEAVY = (
+    "asyncio",
     "betterproto",
     "cryptography",
     "google.protobuf",
