@@ -125,6 +125,7 @@ class Connection:
     """How this command connects, and how it prints."""
 
     options: ClientOptions
+    #: Seconds as --timeout was typed, here or to the batch: until a stream ends, or values come.
     timeout: float | None
     output: Output
 
@@ -184,10 +185,11 @@ def _source_of_key(
     typed: Mapping[str, Any], environment: Mapping[str, Any], batch: Mapping[str, Any]
 ) -> str:
     """Where the key that is sent comes from: several places may have one."""
-    for layer, where in ((typed, ""), (batch, " of the batch")):
-        for name in ("api_key", "api_key_env"):
-            if name in layer:
-                return f"{_flag(name)}{where}"
+    for name in ("api_key", "api_key_env"):
+        if name in typed:
+            return _flag(name)
+    if "api_key" in batch:  # from either option
+        return "the batch"
     return "MXGATEWAY_API_KEY" if "api_key" in environment else "the profile"
 
 
@@ -222,9 +224,7 @@ def connection_options() -> Sequence[click.Parameter]:
 
     def command() -> None: ...
 
-    for option in reversed(_OPTIONS):
-        option(command)
-    return click.command()(command).params
+    return click.command()(with_connection_options(command)).params
 
 
 def client_options(settings: Mapping[str, Any]) -> ClientOptions:

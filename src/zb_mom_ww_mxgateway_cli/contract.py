@@ -12,6 +12,7 @@ from zb_mom_ww_mxgateway import MxGatewayProtocolError
 
 from .connection import Connection, connected
 from .exits import FAILURE, OK
+from .output import printable
 
 if TYPE_CHECKING:
     from .contract_diff import Change
@@ -48,7 +49,7 @@ async def diff(connection: Connection) -> int:
         )
     else:
         for change in found:
-            click.echo(str(change))
+            click.echo(printable(str(change)))
         click.echo(_conclusion(found, connection.options.endpoint))
     return OK if compatible else FAILURE
 

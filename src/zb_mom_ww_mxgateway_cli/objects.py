@@ -153,7 +153,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def _name(enum: type[IntEnum], number: int) -> str:
-    """The name of a number of Galaxy metadata in lower case; the number if it is unknown."""
+    """What the galaxy calls a number, such as ``SECURED_WRITE``; the number if it is unknown."""
     try:
         return enum(number).name
     except ValueError:

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -255,13 +255,13 @@ def fail(text: str, kind: str, code: int, *, as_json: bool, hint: str | None = N
     line = printable(" ".join(text.split()))
     if _in_batch.get():
         _json({"error": line, "exitCode": code, "type": "error"})
-    elif as_json:
-        shown = {"error": line, "exitCode": code, "type": kind}
-        click.echo(json.dumps(shown, sort_keys=True), err=True)
+        return code
+    if as_json:
+        said = [json.dumps({"error": line, "exitCode": code, "type": kind}, sort_keys=True)]
     else:
-        click.echo(f"mxgw-py: {line}", err=True)
-        if hint:
-            click.echo(f"try: {hint}", err=True)
+        said = [f"mxgw-py: {line}", *([f"try: {hint}"] if hint else ())]
+    with suppress(OSError):  # nobody is there to be told, and the code still says it
+        click.echo("\n".join(said), err=True)
     return code
 
 

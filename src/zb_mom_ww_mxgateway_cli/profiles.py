@@ -11,6 +11,7 @@ from typing import Final, TypeAlias, TypeGuard
 
 import click
 
+from .references import at_home
 from .values import parse_bool
 
 #: Names another file than that of ``path()``.
@@ -35,7 +36,7 @@ class Kind:
 
 def _absolute(path: str) -> str:
     # It is to mean the same file wherever a command is run.
-    return str(Path(path).expanduser().absolute()) if path else path
+    return str(at_home(path).absolute()) if path else path
 
 
 def _reference(text: str) -> str:
@@ -82,7 +83,7 @@ class Profiles:
 def path() -> Path:
     """Where the file is, whether it is there or not."""
     if named := os.environ.get(VARIABLE):
-        return Path(named).expanduser()
+        return at_home(named)
     from platformdirs import user_config_path
 
     return user_config_path("mxgw-py", appauthor=False) / "config.toml"

@@ -44,10 +44,18 @@ def resolved(reference: str, what: str) -> str:
     if reference.startswith("env:"):
         return from_variable(reference.removeprefix("env:"), what)
     if reference.startswith("file:"):
-        return _from_file(Path(reference.removeprefix("file:")).expanduser(), what)
+        return _from_file(at_home(reference.removeprefix("file:")), what)
     if reference == "prompt":
         return asked(what)
     return reference
+
+
+def at_home(path: str) -> Path:
+    """``path`` with a user's folder for ``~``; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):
+        return Path(path)
 
 
 def is_secret(reference: str) -> bool:

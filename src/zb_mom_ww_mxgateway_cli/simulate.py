@@ -199,7 +199,7 @@ async def _serve(
             "endpoint": gateway.endpoint,
             "metrics": gateway.operations_endpoint,
         }
-        output.record({name: value for name, value in ready.items() if value})
+        output.record({name: value for name, value in ready.items() if value}, columns=tuple(ready))
         with suppress(asyncio.CancelledError):  # Ctrl-C and SIGTERM are how it ends
             while True:  # noqa: ASYNC110 - Windows runs signal handlers when the loop wakes up
                 await asyncio.sleep(0.5)

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -29,6 +27,8 @@ from zb_mom_ww_mxgateway import (
 from .completion import complete_tag
 from .objects import attribute_row
 from .output import progress
+from .program import close_matches
+from .references import at_home
 from .signals import interruptible
 
 #: Objects that are looked up at once.
@@ -75,8 +75,8 @@ def _typed() -> str:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, ValueError, RuntimeError) as error:
+        return at_home(path).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise click.UsageError(f"@{path} cannot be read: {reason}") from None
 
@@ -204,7 +204,7 @@ def _attribute(tag: str, owner: GalaxyObject, rest: str) -> Found | str:
     attributes = {one.attribute_name.casefold(): one for one in owner.attributes}
     attribute = attributes.get(name.casefold())
     if attribute is None:
-        close = get_close_matches(name.casefold(), attributes, n=1)
+        close = close_matches(name.casefold(), list(attributes))
         meant = f"; did you mean {attributes[close[0]].attribute_name}?" if close else ""
         contained = f", and no object {name.partition('.')[0]} in it" if "." in name else ""
         return f"{tag}: the object {owner.tag_name} has no attribute {name}{contained}{meant}"

@@ -84,7 +84,11 @@ async def watch(
 async def changes(
     events: Stream[Event], max_events: int | None, seconds: float | None
 ) -> AsyncGenerator[DataChange]:
-    """The data changes among events, up to a number or a time; each is no error."""
+    """The data changes among events, up to a number or a time; each is no error.
+
+    Raises:
+        click.ClickException: The stream has ended before.
+    """
     deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
     left = max_events
     while True:

@@ -245,6 +245,17 @@ def test_a_key_of_the_batch_and_its_plaintext_are_for_the_endpoint_of_the_batch_
         assert all(reply["sessionId"] for (reply,) in opened)
 
 
+@pytest.mark.parametrize("option", [["--api-key", "env:WRONG"], ["--api-key-env", "WRONG"]])
+def test_a_line_whose_key_is_not_accepted_says_that_it_is_the_key_of_the_batch(
+    mxgw: Run, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    monkeypatch.setenv("WRONG", "mxgw_wrong_wrongwrong")
+    with standard_input(b"open-session"):
+        ((refused,),) = answers(mxgw("batch", *option).out)
+    assert refused["exitCode"] == 4
+    assert refused["error"].endswith("the key is that of the batch")
+
+
 def test_a_line_of_any_length_is_an_error_and_the_next_one_runs(mxgw: Run) -> None:
     lines = ["x" * 3_000_000, "version", "y" * 100_000, f"help {'z' * 100_000}", "version"]
     (long,), (version,), (unknown,), (nothing,), (last,) = batch(mxgw, *lines)

@@ -198,6 +198,21 @@ def test_paths_mean_the_same_file_wherever_a_command_runs(
     assert shown["apiKey"] == f"file:{tmp_path / 'key.txt'}"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows takes any name for a user's")
+def test_a_tilde_that_names_no_user_is_a_letter_like_others(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("config", "set", "a", "ca-file=~nobody-here/ca.pem").code == 0
+    shown = cli("config", "show", "a", "--json").json
+    assert shown["caFile"] == str(tmp_path / "~nobody-here" / "ca.pem")
+    refused = cli("read", "Tank.Level", "--api-key", "file:~nobody-here/key.txt")
+    assert refused.code == 2
+    assert "--api-key: ~nobody-here/key.txt cannot be read" in refused.err
+    monkeypatch.setenv("MXGATEWAY_CONFIG", "~nobody-here/config.toml")
+    assert cli("config", "path", "--json").json["path"] == "~nobody-here/config.toml"
+
+
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
 def test_a_file_of_anything_is_no_reason_for_a_trace(contents: bytes) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

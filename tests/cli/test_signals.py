@@ -222,6 +222,23 @@ def test_output_that_cannot_be_written_is_one_line_and_a_failure(
     assert open_sessions(mxgw_gateway) == 0
 
 
+@pytest.mark.parametrize("form", ["", " --json"])
+def test_an_error_that_nobody_can_be_told_still_has_its_exit_code(
+    mxgw_gateway: RunningGateway, form: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(
+            [MXGW, *f"read --no-such{form}".split()],
+            env=environment(mxgw_gateway),
+            stderr=nobody,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 # A backlog, in which nothing is ever waited for
 
 
