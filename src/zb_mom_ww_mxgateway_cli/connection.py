@@ -284,16 +284,12 @@ def _refuse_for_tls(profile: Mapping[str, Any]) -> None:
     """Refuse plaintext that the environment alone says: it would bare the profile's key.
 
     Raises:
-        click.UsageError: The profile says how its link is secured.
+        click.UsageError: The profile does not say that its link is plaintext.
     """
-    secured = [name for name in _TLS_ONLY if name in profile]
-    if profile.get("plaintext") is False:
-        secured.append("plaintext")
-    if secured:
+    if profile and not profile.get("plaintext"):
         raise click.UsageError(
-            "MXGATEWAY_PLAINTEXT is set, and the profile is for TLS (it has "
-            f"{', '.join(name.replace('_', '-') for name in secured)}); give --tls, or --plaintext "
-            "if you mean it"
+            "MXGATEWAY_PLAINTEXT is set, and the profile is for TLS, as it says no plaintext; give "
+            "--tls, or --plaintext if you mean it"
         )
 
 

@@ -157,7 +157,6 @@ def test_plaintext_leaves_out_what_is_said_of_tls_in_the_layers_below(
     st.dictionaries(
         st.sampled_from(["ca-file", "certificate-sha256", "server-name-override", "plaintext"]),
         st.none(),
-        min_size=1,
     )
 )
 def test_plaintext_of_the_environment_alone_bares_no_key_of_a_profile_for_tls(
