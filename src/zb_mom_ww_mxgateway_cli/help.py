@@ -78,7 +78,10 @@ def _environment(formatter: click.HelpFormatter) -> None:
     with formatter.section("Others"):
         formatter.write_dl(
             [
-                ("MXGATEWAY_USER", "As --user of write; also _PASSWORD, _VERIFIER, _VERIFIER_PASSWORD."),
+                (
+                    "MXGATEWAY_USER",
+                    "As --user of write; also _PASSWORD, _VERIFIER, _VERIFIER_PASSWORD.",
+                ),
                 (VARIABLE, "The file that profiles are in; 'config path' shows which it is."),
                 (CACHE, "The folder of tag names for completion; empty keeps none."),
                 ("NO_COLOR", "Set to anything: no colors."),
