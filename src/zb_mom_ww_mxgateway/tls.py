@@ -70,7 +70,9 @@ def client_context(options: ClientOptions) -> ssl.SSLContext | None:
             f"ca_file {str(options.ca_file)!r} cannot be read as PEM certificates ({error})"
         ) from error
     if options.client_cert_file is not None:
-        _show(context, options.client_cert_file, options.client_key_file)
+        show_certificate(
+            context, options.client_cert_file, options.client_key_file, prefix="client_"
+        )
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     return context
@@ -89,8 +91,21 @@ def _verifying(fingerprint: bytes | None, ca_file: str | Path | None) -> ssl.SSL
     return context
 
 
-def _show(context: ssl.SSLContext, certificate: str | Path, key: str | Path | None) -> None:
-    """Show a client certificate to a gateway that asks for one."""
+def show_certificate(
+    context: ssl.SSLContext, certificate: str | Path, key: str | Path | None, *, prefix: str = ""
+) -> None:
+    """Have ``context`` show a certificate.
+
+    Args:
+        context: Of either side.
+        certificate: PEM file of the certificate.
+        key: PEM file of its private key; None if it is in the same file.
+        prefix: What the options for both are called before ``cert_file``, for errors.
+
+    Raises:
+        MxGatewayArgumentError: A file cannot be read, is none of that kind, the key is encrypted,
+            or it belongs to another certificate.
+    """
     encrypted = False
 
     def no_password() -> str:
@@ -102,8 +117,8 @@ def _show(context: ssl.SSLContext, certificate: str | Path, key: str | Path | No
     try:
         context.load_cert_chain(certificate, key, password=no_password)
     except (OSError, ssl.SSLError) as error:
-        where = f"client_cert_file {str(certificate)!r}"
-        where += "" if key is None else f" with client_key_file {str(key)!r}"
+        where = f"{prefix}cert_file {str(certificate)!r}"
+        where += "" if key is None else f" with {prefix}key_file {str(key)!r}"
         why = (
             "the private key is encrypted; give a copy without a password, which `openssl pkey "
             "-in KEY -out COPY` makes, readable by this program alone"

@@ -16,7 +16,7 @@ from zb_mom_ww_mxgateway import ClientOptions, GatewayClient, MxGatewayAuthentic
 from zb_mom_ww_mxgateway.channel import GatewayChannel
 
 from .completion import complete_profile
-from .output import Output, with_output
+from .output import Output, with_options, with_output
 from .profiles import profile_for
 from .references import FORMS, from_variable, resolved
 from .running import run_async
@@ -195,9 +195,7 @@ def _source_of_key(
 
 def with_connection_options(command: Callable[..., _T]) -> Callable[..., _T]:
     """Add the options alone."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(command, _OPTIONS)
 
 
 def shared_connection(profile: str | None, **given: Any) -> Shared:

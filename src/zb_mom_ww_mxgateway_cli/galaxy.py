@@ -20,6 +20,7 @@ from .connection import Connection, connected
 from .exits import FAILURE, OK
 from .known_names import remembering
 from .objects import counted, galaxy_of, line, object_row
+from .output import with_options
 from .readable import columns_of, show, text_of
 from .values import comma_list, whole_number
 
@@ -66,9 +67,7 @@ _FILTERS: Final = (
 
 
 def _with_filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
+    return with_options(command, _FILTERS)
 
 
 def _place(prefix: str, what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

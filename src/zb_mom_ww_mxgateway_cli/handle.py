@@ -29,6 +29,7 @@ from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import Connection, connected
 from .exits import OK, SOME_FAILED
+from .output import with_options
 from .readable import columns_of, readable, show
 from .references import FORMS, asked, from_variable, resolved
 from .values import (
@@ -131,9 +132,7 @@ def handle_command(name: str) -> click.Command:
         payload = spec.payload(**{field: fill(arguments) for field, fill in fills.items()})
         return _invoke(connection, spec, session_id, payload)
 
-    command: Any = connected(run)
-    for option in reversed(options):
-        command = option(command)
+    command = with_options(connected(run), options)
     epilog = f"Example: {shlex.join(example)}"
     return click.command(_dashed(name), help=spec.doc, epilog=epilog)(command)
 

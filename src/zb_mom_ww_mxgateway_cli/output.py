@@ -303,9 +303,16 @@ def with_output(command: Callable[..., _T]) -> Callable[..., _T]:
     ) -> _T:
         return command(*args, output=Output(_form(form, as_json), time_format), **arguments)
 
-    for option in reversed(_OPTIONS):
-        run = option(run)
-    return run
+    return with_options(run, _OPTIONS)
+
+
+def with_options(
+    command: Callable[..., _T], options: Sequence[Callable[[Any], Any]]
+) -> Callable[..., _T]:
+    """``command`` with options that help lists in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from .output import with_options
 from .references import FORMS, asked, resolved
 
 
@@ -130,10 +131,7 @@ def with_users(command: Callable[..., int]) -> Callable[..., int]:
         )
         return command(users=users, **arguments)
 
-    decorated: Callable[..., int] = run
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return with_options(run, _OPTIONS)
 
 
 def _is_typed(*names: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from zb_mom_ww_mxgateway.errors import MxGatewayArgumentError
+from zb_mom_ww_mxgateway.tls import show_certificate
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -61,27 +62,8 @@ def server_context(cert_file: str | Path, key_file: str | Path | None = None) ->
         MxGatewayArgumentError: A file cannot be read, is none of that kind, the key is
             encrypted, or it belongs to another certificate.
     """
-    encrypted = False
-
-    def no_password() -> str:
-        # Without this, OpenSSL would ask for one at the terminal.
-        nonlocal encrypted
-        encrypted = True
-        return ""
-
     context = _context()
-    try:
-        context.load_cert_chain(cert_file, key_file, password=no_password)
-    except (OSError, ssl.SSLError) as error:
-        where = f"cert_file {str(cert_file)!r}"
-        where += "" if key_file is None else f" with key_file {str(key_file)!r}"
-        why = (
-            "the private key is encrypted; give a copy without a password, which `openssl pkey "
-            "-in KEY -out COPY` makes, readable by this program alone"
-            if encrypted
-            else f"no PEM certificate with its private key ({error.strerror or error})"
-        )
-        raise MxGatewayArgumentError(f"{where}: {why}") from error
+    show_certificate(context, cert_file, key_file)
     return context
 
 
