@@ -1,25 +1,23 @@
-"""grpclib's connection with our limits: the one file that reaches below its public classes.
+"""grpclib's connection with our limits: with pings, and reasons for its end.
 
-From the outside in: a ``GatewayConnection`` makes a ``_Protocol`` for each connection, and a
-``Call`` is one call over it. What each class changes is in its docstring.
+A ``GatewayConnection`` makes a ``_Protocol`` for each connection. What each class changes is in
+its docstring; what a call is over such a connection is in call.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import version
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from functools import partial
+from typing import Any, Final, cast
 
-from grpclib.client import Channel, Handler, Stream
+from grpclib.client import Channel, Handler
 from grpclib.config import Configuration
 from grpclib.exceptions import StreamTerminatedError
 from grpclib.protocol import Connection, EventsProcessor, H2Protocol, Stream as Http2Stream
-from grpclib.utils import DeadlineWrapper, Wrapper
+from grpclib.utils import Wrapper
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, ResponseReceived, TrailersReceived
@@ -29,7 +27,10 @@ from typing_extensions import override
 
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
+from .buffers import Incoming, Outgoing
+from .frames import LeanConnection
 from .options import ClientOptions
+from .replacing import refuse_strangers
 
 #: How grpclib's reasons for the end of a call begin, and ours.
 GOAWAY: Final = "Received GOAWAY"
@@ -48,37 +49,27 @@ _GOODBYE: Final = 1.0
 #: A frame begins with three bytes of length and one of type; the first one has to be SETTINGS.
 _TYPE_ENDS: Final = 4
 _SETTINGS: Final = 4
-_USER_AGENT: Final = f"zb-mom-ww-mxgateway-python/{version('zb-mom-ww-mxgateway')}"
-
-_Sent = TypeVar("_Sent")
-_Received = TypeVar("_Received")
 
 
 class ConnectTimeoutError(Exception):
     """No connection within ``connect_timeout``; grpclib has no such limit."""
 
 
-class MessageTooLongError(Exception):
-    """A message whose length prefix is over the limit. Its body was not waited for."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"a message of {size:,} bytes")
-        self.size = size
-
-
 class _Stream(Http2Stream):
-    """Refuses long messages by their prefix, names our user agent, waits for no lost trailers.
+    """Has our buffer, waits for no lost trailers, and sends what it is alone with at once.
 
     While it waits for its turn it is in ``waiting`` of its connection.
     """
 
     connection: _Connection  # which makes it
+    #: Whether it began while there was no other.
+    _alone = False
 
     @override
-    async def recv_data(self, size: int) -> bytes:
-        if size > self.connection.options.max_receive_bytes:
-            raise MessageTooLongError(size)
-        return await super().recv_data(size)
+    def init_stream(self, stream_id: int, connection: Connection) -> None:
+        # Not super(): the queue of its buffer and the clock of its statistics cost each call.
+        self.id = stream_id
+        self.buffer = Incoming(partial(connection.ack, stream_id))
 
     @override
     async def send_request(
@@ -88,20 +79,25 @@ class _Stream(Http2Stream):
         *,
         _processor: EventsProcessor,
     ) -> Callable[[], None]:
-        own = self.connection.options.user_agent
-        agent = f"{own} {_USER_AGENT}" if own else _USER_AGENT
-        headers = [(name, agent if name == "user-agent" else value) for name, value in headers]
         self.connection.waiting.add(self)
         try:
-            return await super().send_request(headers, end_stream, _processor=_processor)
+            release = await super().send_request(headers, end_stream, _processor=_processor)
         finally:
             self.connection.waiting.discard(self)
+        self._alone = len(_processor.streams) == 1
+        return release
+
+    @override
+    async def send_data(self, data: bytes, end_stream: bool = False) -> None:
+        await super().send_data(data, end_stream)
+        if self._alone:
+            self.connection.outgoing.flush()  # there is nothing to wait for
 
     @override
     def __ended__(self) -> None:
         super().__ended__()
-        unsaid = self.headers is not None and "grpc-status" not in dict(self.headers)
-        if unsaid and self.trailers is None:
+        unsaid = self.trailers is None and self.headers is not None
+        if unsaid and "grpc-status" not in dict(self.headers or ()):
             # grpclib would wait for them for ever; so it says what is missing.
             self.trailers = []
             self.trailers_received.set()
@@ -123,10 +119,9 @@ class _Connection(Connection):
         transport: asyncio.Transport,
         *,
         config: Configuration,
-        options: ClientOptions,
     ) -> None:
-        super().__init__(connection, transport, config=config)
-        self.options = options
+        self.outgoing = Outgoing(transport)
+        super().__init__(connection, self.outgoing, config=config)
         self.waiting = set[Http2Stream]()
 
     @override
@@ -152,25 +147,47 @@ class _Processor(EventsProcessor):
 
     @override
     def process(self, event: Event) -> None:
-        if type(event) not in getattr(self, "processors", ()):
-            return  # a frame that is not known has to be ignored; grpclib would raise
-        if isinstance(event, DataReceived) and not event.flow_controlled_length:
-            return  # grpclib takes it for the end of the message
-        if isinstance(event, (ResponseReceived, TrailersReceived)):
-            # Nobody here reads binary ones, and grpclib raises where one is no base64.
-            event.headers = [h for h in event.headers if not _name(h).endswith("-bin")]
-            if isinstance(event, ResponseReceived) and ":status" not in map(_name, event.headers):
-                stream = self.streams.get(event.stream_id)
-                if stream is not None:
-                    stream.__terminated__(f"{VIOLATION}: a response without :status")
-                return
-        super().process(event)
+        # A frame that is not known has to be ignored, where grpclib would raise; and once the
+        # connection was closed there are no processors.
+        take = getattr(self, "processors", _NONE).get(type(event))
+        if take is not None:
+            take(event)
+
+    @override
+    def process_data_received(self, event: DataReceived) -> None:
+        size = event.flow_controlled_length
+        stream = self.streams.get(event.stream_id)
+        if stream is None:
+            self.connection.ack(event.stream_id, size)
+        elif size:  # grpclib takes none for the end of the message
+            stream.buffer.add(event.data, size)
+
+    @override
+    def process_response_received(self, event: ResponseReceived) -> None:
+        _leave_out_binary(event)
+        if ":status" in map(_name, event.headers):
+            super().process_response_received(event)
+        elif (stream := self.streams.get(event.stream_id)) is not None:
+            stream.__terminated__(f"{VIOLATION}: a response without :status")
+
+    @override
+    def process_trailers_received(self, event: TrailersReceived) -> None:
+        _leave_out_binary(event)
+        super().process_trailers_received(event)
 
     @override
     def close(self, reason: str = "Connection closed") -> None:
         for stream in self.connection.waiting:
             stream.__terminated__(reason)  # grpclib knows only those that were sent
         super().close(reason)
+
+
+_NONE: Final[dict[type[Event], Callable[[Any], None]]] = {}
+
+
+def _leave_out_binary(event: ResponseReceived | TrailersReceived) -> None:
+    # Nobody here reads binary headers, and grpclib raises where one is no base64.
+    event.headers = [header for header in event.headers if not _name(header).endswith("-bin")]
 
 
 def _name(header: tuple[str | bytes, str | bytes]) -> str:
@@ -198,7 +215,7 @@ class _Protocol(H2Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         both_ways = cast("asyncio.Transport", transport)  # the base class says so, and no more
-        h2 = H2Connection(config=self.h2_config)
+        h2 = LeanConnection(self.h2_config)
         h2.initiate_connection()
         window = self.config.http2_connection_window_size
         h2.increment_flow_control_window(window - h2.local_settings.initial_window_size)
@@ -209,9 +226,7 @@ class _Protocol(H2Protocol):
             }
         )
         self._transport = both_ways
-        self.connection = self._link = _Connection(
-            h2, both_ways, config=self.config, options=self._options
-        )
+        self.connection = self._link = _Connection(h2, both_ways, config=self.config)
         self.connection.flush()
         self.processor = _Processor(self.handler, self.connection)
         self._rest()
@@ -283,62 +298,6 @@ class _Protocol(H2Protocol):
         self._transport.abort()
 
 
-class _Wrapper(DeadlineWrapper):
-    """Takes back the ``cancel()`` that grpclib wakes a waiting task with.
-
-    Left alone it still counts as wanted after the call: a TaskGroup of the same task would then
-    end with CancelledError. A cancel that somebody else asked for goes before grpclib's error.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._woken = Counter[asyncio.Task[Any]]()
-        self._before = 0
-
-    @override
-    def cancel(self, error: Exception) -> None:
-        if self._error is None:  # the first one says why; that the connection closed follows
-            self._woken.update(self._tasks)
-            super().cancel(error)
-
-    @override
-    def __enter__(self) -> None:
-        super().__enter__()
-        task = asyncio.current_task()
-        self._before = task.cancelling() if task else 0
-
-    @override
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        for _ in range(self._woken.pop(task, 0)):
-            task.uncancel()
-        if exc_type is asyncio.CancelledError and task.cancelling() > self._before:
-            self._tasks.discard(task)
-            return
-        super().__exit__(exc_type, exc_val, exc_tb)
-
-
-class Call(Stream[_Sent, _Received]):
-    """The call that grpclib made, not begun, with our wrapper."""
-
-    def __init__(self, made: Stream[_Sent, _Received]) -> None:
-        vars(self).update(vars(made))
-
-    @override
-    async def __aenter__(self) -> Self:
-        self._wrapper = _Wrapper()
-        if self._deadline is not None:
-            self._wrapper_ctx = self._wrapper.start(self._deadline)
-            self._wrapper_ctx.__enter__()
-        return self
-
-
 class GatewayConnection(Channel):
     """A channel that connects when it has to, within ``connect_timeout``, and not once closed."""
 
@@ -393,16 +352,4 @@ class GatewayConnection(Channel):
         return protocol
 
 
-def _check_grpclib() -> None:
-    """Refuse a grpclib that no longer calls what is replaced here: our limits would be gone."""
-    for ours in (_Stream, _Connection, _Processor, _Protocol, _Wrapper, Call, GatewayConnection):
-        theirs = ours.__mro__[1]
-        for name, member in vars(ours).items():
-            if getattr(member, "__override__", False) and not hasattr(theirs, name):
-                raise ImportError(
-                    f"grpclib {version('grpclib')} has no {theirs.__name__}.{name}, which this SDK "
-                    "replaces; install grpclib 0.4.9"
-                )
-
-
-_check_grpclib()
+refuse_strangers(_Stream, _Connection, _Processor, _Protocol, GatewayConnection)

@@ -24,11 +24,12 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Misbehave = Callable[[H2Connection, int, Callable[[], None]], None]
 
 OPENED = bytes(OpenSessionReply(session_id="session-1"))
-_HEADERS = [(":status", "200"), ("content-type", "application/grpc")]
+#: How an answer begins.
+HEADERS = [(":status", "200"), ("content-type", "application/grpc")]
 
 
 def _reply(connection: H2Connection, stream: int, data: bytes, *trailers: tuple[str, str]) -> None:
-    connection.send_headers(stream, _HEADERS)
+    connection.send_headers(stream, HEADERS)
     if data:
         connection.send_data(stream, data)
     if trailers:
@@ -80,7 +81,7 @@ def unknown_status(connection: H2Connection, stream: int, close: Callable[[], No
 
 
 def no_trailers(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
-    connection.send_headers(stream, _HEADERS)
+    connection.send_headers(stream, HEADERS)
     connection.end_stream(stream)
 
 
@@ -98,17 +99,17 @@ def not_proto(connection: H2Connection, stream: int, close: Callable[[], None]) 
 
 
 def huge_headers(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
-    connection.send_headers(stream, [*_HEADERS, ("x-much", "x" * 100_000)])
+    connection.send_headers(stream, [*HEADERS, ("x-much", "x" * 100_000)])
 
 
 def not_ascii(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
     message = ("grpc-message", "Gerät".encode())
-    connection.send_headers(stream, [*_HEADERS, ("grpc-status", "5"), message], end_stream=True)
+    connection.send_headers(stream, [*HEADERS, ("grpc-status", "5"), message], end_stream=True)
 
 
 def too_long(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
     """A prefix that promises 20 MiB, which never come."""
-    connection.send_headers(stream, _HEADERS)
+    connection.send_headers(stream, HEADERS)
     connection.send_data(stream, framed(b"", length=20 * 1024 * 1024))
 
 
@@ -119,7 +120,7 @@ def informed(connection: H2Connection, stream: int, close: Callable[[], None]) -
     """
     connection.send_headers(stream, [(":status", "103")])
     connection.advertise_alternative_service(b'h2=":1"', stream_id=stream)
-    connection.send_headers(stream, [*_HEADERS, ("proxy-bin", "a")])
+    connection.send_headers(stream, [*HEADERS, ("proxy-bin", "a")])
     for piece in (b"", framed(OPENED)[:7], b"", framed(OPENED)[7:], b""):
         connection.send_data(stream, piece)
     connection.send_headers(
@@ -129,20 +130,20 @@ def informed(connection: H2Connection, stream: int, close: Callable[[], None]) -
 
 def no_http_status(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
     connection.config.validate_outbound_headers = False
-    connection.send_headers(stream, _HEADERS[1:])
+    connection.send_headers(stream, HEADERS[1:])
     connection.send_data(stream, framed(OPENED), end_stream=True)
 
 
 def as_much_as_fits(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
     """Empty messages, as many as the client takes without reading them."""
-    connection.send_headers(stream, _HEADERS)
+    connection.send_headers(stream, HEADERS)
     while room := connection.local_flow_control_window(stream):
         connection.send_data(stream, bytes(min(room, connection.max_outbound_frame_size)))
 
 
 def headers(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:
     """The beginning of an answer; what follows is the test's to send, with ``Gateway.then``."""
-    connection.send_headers(stream, _HEADERS)
+    connection.send_headers(stream, HEADERS)
 
 
 def end(connection: H2Connection, stream: int, close: Callable[[], None]) -> None:

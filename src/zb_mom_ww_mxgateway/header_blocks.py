@@ -1,0 +1,96 @@
+"""hpack that remembers: the headers of nearly every call are those of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from hpack.hpack import Decoder, Encoder
+from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
+from hpack.table import HeaderTable
+from typing_extensions import override
+
+from .replacing import refuse_strangers
+
+#: Blocks that are remembered of what is sent, and of what a gateway sent, and the longest of these
+#: in bytes: a gateway may not fill the memory.
+_SENT: Final = 1024
+_RECEIVED: Final = 64
+_LONGEST: Final = 512
+
+
+class _Table(HeaderTable):
+    """The table that both ends keep, with the number of its changes.
+
+    What a block means is the same only while the table is.
+    """
+
+    changes = 0
+
+    @override
+    def add(self, name: bytes, value: bytes) -> None:
+        self.changes += 1
+        super().add(name, value)
+
+
+class RememberingEncoder(Encoder):
+    """Encodes headers that it has encoded with the table as it is by looking them up.
+
+    Headers that are never indexed go last: so what differs from call to call, as the time that is
+    left, changes neither the table nor what is remembered of the rest.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.header_table = self._table = _Table()
+        self._blocks: dict[tuple[Any, ...], bytes] = {}
+        self._state = (0, 0)
+
+    @override
+    def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:
+        given = list(headers)
+        own = [header for header in given if isinstance(header, NeverIndexedHeaderTuple)]
+        common = [h for h in given if not isinstance(h, NeverIndexedHeaderTuple)] if own else given
+        return self._encoded((True, huffman, *common)) + self._encoded((False, huffman, *own))
+
+    def _encoded(self, headers: tuple[Any, ...]) -> bytes:
+        """Headers of which all or none are indexed, behind that and whether Huffman is used."""
+        table = self._table
+        state = (table.changes, table.maxsize)
+        if state != self._state or len(self._blocks) >= _SENT:
+            self._blocks.clear()
+            self._state = state
+        block = None if table.resized else self._blocks.get(headers)
+        if block is None:
+            resized = table.resized  # then the block begins with the new size
+            block = super().encode(headers[2:], headers[1])
+            if not resized and (table.changes, table.maxsize) == state:
+                self._blocks[headers] = block
+        return block
+
+
+class RememberingDecoder(Decoder):
+    """Decodes a block that it has decoded with the table as it is by looking it up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.header_table = self._table = _Table()
+        self._blocks: dict[tuple[bytes, bool], list[HeaderTuple]] = {}
+        self._state = (0, 0)
+
+    @override
+    def decode(self, data: bytes, raw: bool = False) -> list[HeaderTuple]:
+        table = self._table
+        state = (table.changes, table.maxsize)
+        if state != self._state or len(self._blocks) >= _RECEIVED:
+            self._blocks.clear()
+            self._state = state
+        headers = self._blocks.get((data, raw))
+        if headers is None:
+            headers = list(super().decode(data, raw))
+            if len(data) <= _LONGEST and (table.changes, table.maxsize) == state:
+                self._blocks[data, raw] = headers
+        return headers
+
+
+refuse_strangers(_Table, RememberingEncoder, RememberingDecoder)
