@@ -26,7 +26,7 @@ from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1.services import MxAccessG
 from .alarms import AlarmCalls
 from .channel import GatewayChannel
 from .connection import new_correlation_id
-from .describe import describe_request
+from .describe import Asked
 from .errors import (
     MxGatewayArgumentError,
     MxGatewayError,
@@ -181,10 +181,9 @@ class GatewayClient(AlarmCalls):
         client's ``call_timeout``.
         """
         reply = await self._stub.invoke(request, timeout=timeout)
-        attempted = f"{describe_request('Invoke', request)} at {self.endpoint}"
         check_protocol(
             reply,
-            attempted=attempted,
+            attempted=Asked("Invoke", request, self.endpoint),
             session_id=request.session_id,
             mxaccess=False,
             redact=self._options.redacted,

@@ -59,6 +59,24 @@ def describe_request(path: str, request: Message) -> str:
     return path.rpartition("/")[2] + about + where
 
 
+class Asked:
+    """What a call asks for, in the words of ``describe_request``, made when ``str`` asks for them.
+
+    Only failures do; making them for each call would take longer than all else that is done for it
+    above the connection. Whoever changes the request meanwhile changes the words.
+    """
+
+    __slots__ = ("_endpoint", "_path", "_request")
+
+    def __init__(self, path: str, request: Message, endpoint: str) -> None:
+        self._path = path
+        self._request = request
+        self._endpoint = endpoint
+
+    def __str__(self) -> str:
+        return f"{describe_request(self._path, self._request)} at {self._endpoint}"
+
+
 #: Fields that do not say what is asked for, or are for others than the reader; a comment is a
 #: value too, as acknowledging writes it into the alarm's attribute. ``value`` is that of a wrapper,
 #: such as Int32Value, where it may stand for something else, as a number below 0 for none.

@@ -377,14 +377,15 @@ def reading_of(tag: str, raw: BulkReadResult) -> Reading:
     elif not error and not is_good_quality(raw.quality):
         error = describe_quality(raw.quality)
     time = raw.source_timestamp
+    # In the order of the fields: nine keywords take a quarter of the time of all this.
     return Reading(
-        tag=tag,
-        value=value,
-        quality=raw.quality,
-        timestamp=timestamp,
-        timestamp_ns=None if time is None else time.to_nanoseconds(),
-        statuses=tuple(raw.statuses),
-        was_cached=raw.was_cached,
-        error=error,
-        raw=raw,
+        tag,
+        value,
+        raw.quality,
+        timestamp,
+        None if time is None else time.to_nanoseconds(),
+        tuple(raw.statuses),
+        raw.was_cached,
+        error,
+        raw,
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
     CloseSessionRequest,
     MxCommand,
-    MxCommandKind,
     MxCommandReply,
     MxCommandRequest,
     MxValue,
@@ -20,7 +19,7 @@ from zb_mom_ww_mxgateway_wire.command import CommandSpec, Payload, Result
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .connection import new_correlation_id
-from .describe import describe_command, spec_of
+from .describe import Asked, spec_of
 from .errors import (
     MxGatewayArgumentError,
     MxGatewayMalformedReplyError,
@@ -139,11 +138,31 @@ class Session(TagMethods):
             MxAccessError: MXAccess refused it; the raw reply is in ``reply``.
             MxGatewayMalformedReplyError: The reply says OK and lacks the command's payload.
         """
-        attempted = self._attempted(command)
-        spec = spec_of(command)
+        request = self._request(command, correlation_id)
+        # In words at once, as whoever has the command may use it again while this waits.
+        attempted = str(self._asked(request))
+        return await self._run(spec_of(command), request, attempted, timeout)
+
+    async def invoke_raw(
+        self, command: MxCommand, *, correlation_id: str = "", timeout: float | None = None
+    ) -> MxCommandReply:
+        """Run a command; a failure of MXAccess stays in the reply, for the caller to look at."""
+        request = self._request(command, correlation_id)
+        self._check_open(self._asked(request))
+        return await self._client.invoke_raw(request, timeout=timeout)
+
+    async def _run(
+        self,
+        spec: CommandSpec[Message, object] | None,
+        request: MxCommandRequest,
+        attempted: object,
+        timeout: float | None,
+    ) -> MxCommandReply:
+        """The reply to a command of the row ``spec``; raises what ``invoke`` raises."""
         if spec is not None:
-            _check_bulk(spec, command, attempted)
-        reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
+            _check_bulk(spec, request.command, attempted)
+        self._check_open(attempted)
+        reply = await self._client.invoke_raw(request, timeout=timeout)
         check_protocol(
             reply,
             attempted=attempted,
@@ -156,20 +175,6 @@ class Session(TagMethods):
                 f"{attempted}: the reply says OK and lacks its {spec.reply_member}"
             )
         return reply
-
-    async def invoke_raw(
-        self, command: MxCommand, *, correlation_id: str = "", timeout: float | None = None
-    ) -> MxCommandReply:
-        """Run a command; a failure of MXAccess stays in the reply, for the caller to look at."""
-        self._check_open(self._attempted(command))
-        return await self._client.invoke_raw(
-            MxCommandRequest(
-                session_id=self.session_id,
-                client_correlation_id=correlation_id or new_correlation_id(),
-                command=command,
-            ),
-            timeout=timeout,
-        )
 
     def stream_events(self, *, after_worker_sequence: int = 0) -> Stream[Event]:
         """The session's events, in the order raised, until the session ends.
@@ -188,17 +193,25 @@ class Session(TagMethods):
     async def _command(
         self, spec: CommandSpec[Payload, Result], payload: Payload, correlation_id: str
     ) -> Result:
-        command = MxCommand(kind=MxCommandKind(spec.kind))
-        setattr(command, spec.member, payload)
+        # Not by setattr, which would unset the members of all other commands, one by one.
+        given: dict[str, Any] = {"kind": spec.kind, spec.member: payload}
+        request = self._request(MxCommand(**given), correlation_id)
         # A command that waits for values by itself may take that long and not be late.
         waits: int = getattr(payload, "timeout_ms", 0)
         timeout = self._client.options.call_timeout + waits / 1000 if waits else None
-        reply = await self.invoke(command, correlation_id=correlation_id, timeout=timeout)
+        reply = await self._run(spec, request, self._asked(request), timeout)
         result = getattr(reply, spec.reply_member) if spec.reply_member else None
-        assert isinstance(result, spec.reply)  # invoke made sure
+        assert isinstance(result, spec.reply)  # _run made sure
         return result
 
-    def _check_open(self, attempted: str) -> None:
+    def _request(self, command: MxCommand, correlation_id: str) -> MxCommandRequest:
+        return MxCommandRequest(
+            session_id=self.session_id,
+            client_correlation_id=correlation_id or new_correlation_id(),
+            command=command,
+        )
+
+    def _check_open(self, attempted: object) -> None:
         if self.closed:
             raise MxGatewaySessionClosedError(
                 f"{attempted}: this session was closed; open a new one", session_id=self.session_id
@@ -207,11 +220,13 @@ class Session(TagMethods):
     def _value(self, value: MxValueInput) -> MxValue:
         return to_mx_value(value)
 
-    def _attempted(self, command: MxCommand) -> str:
-        return f"{describe_command(command)} in {self.session_id} at {self._client.endpoint}"
+    def _asked(self, request: MxCommandRequest) -> Asked:
+        return Asked("Invoke", request, self._client.endpoint)
 
 
-def _check_bulk(spec: CommandSpec[Message, object], command: MxCommand, attempted: str) -> None:
+def _check_bulk(
+    spec: CommandSpec[Message, object], command: MxCommand | None, attempted: object
+) -> None:
     payload: Message | None = getattr(command, spec.member)
     count = spec.item_count(payload) if payload is not None else 0
     if count > spec.max_items:

@@ -90,8 +90,10 @@ class TimestampMethods(CustomJson):
 
     def to_datetime(self, tz: tzinfo = timezone.utc) -> datetime:
         """An aware datetime in ``tz``, cut to the microsecond; ``ValueError`` beyond its range."""
-        self._check("to_datetime", ValueError)
-        utc = _EPOCH + timedelta(seconds=self.seconds, microseconds=self.nanos // 1_000)
+        seconds, nanos = self.seconds, self.nanos
+        if not (_MIN_SECONDS <= seconds <= _MAX_SECONDS and 0 <= nanos < _SECOND):
+            raise _outside("to_datetime", ValueError)
+        utc = _EPOCH + timedelta(0, seconds, nanos // 1_000)  # by keyword takes twice as long
         try:
             return utc if tz is timezone.utc else utc.astimezone(tz)
         except OverflowError:
@@ -132,7 +134,11 @@ class TimestampMethods(CustomJson):
 
     def _check(self, action: str, error: type[ValueError]) -> None:
         if not (_MIN_SECONDS <= self.seconds <= _MAX_SECONDS and 0 <= self.nanos < _SECOND):
-            raise error(f"{action}: the Timestamp is outside years 1 to 9999, or its nanos are")
+            raise _outside(action, error)
+
+
+def _outside(action: str, error: type[ValueError]) -> ValueError:
+    return error(f"{action}: the Timestamp is outside years 1 to 9999, or its nanos are")
 
 
 def _offset(zone: str) -> int:

@@ -51,6 +51,9 @@ class FixedGateway(MxAccessGatewayBase):
         self.refuse: GRPCError | None = None
         self.opening = asyncio.Event()
         self.opening.set()
+        self.received_one = asyncio.Event()
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     async def open_session(self, stream: Stream[OpenSessionRequest, OpenSessionReply]) -> None:
         await stream.recv_message()
@@ -69,6 +72,8 @@ class FixedGateway(MxAccessGatewayBase):
     async def invoke(self, stream: Stream[MxCommandRequest, MxCommandReply]) -> None:
         await stream.recv_message()
         self.received += 1
+        self.received_one.set()
+        await self.answering.wait()
         if self.refuse is not None:
             raise self.refuse
         await stream.send_message(self.reply)

@@ -19,6 +19,7 @@ from zb_mom_ww_mxgateway import (
     GatewayClient,
     MxAccessError,
     MxCommand,
+    MxCommandKind,
     MxCommandReply,
     MxCommandRequest,
     MxGatewayArgumentError,
@@ -42,6 +43,7 @@ from zb_mom_ww_mxgateway import (
     Session,
 )
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import (
+    AdviseCommand,
     BulkSubscribeReply,
     RegisterReply,
 )
@@ -142,6 +144,24 @@ async def test_a_failing_status_or_hresult_inside_an_ok_reply_is_a_failure(
     fixed.reply = MxCommandReply(hresult=-2147467259)
     with pytest.raises(MxAccessError, match="0x80004005"):
         await session.advise(1, 2)
+
+
+async def test_a_refusal_tells_of_the_command_that_was_sent_though_it_was_changed_since(
+    fixed: FixedGateway, session: Session
+) -> None:
+    fixed.reply.protocol_status = status(ProtocolStatusCode.MXACCESS_FAILURE)
+    fixed.answering.clear()
+    command = MxCommand(
+        kind=MxCommandKind.ADVISE, advise=AdviseCommand(server_handle=1, item_handle=2)
+    )
+    call = asyncio.ensure_future(session.invoke(command))
+    await fixed.received_one.wait()
+    command.advise = AdviseCommand(server_handle=8, item_handle=9)
+    fixed.answering.set()
+    with pytest.raises(
+        MxAccessError, match=r"^advise\(server_handle=1, item_handle=2\) in session-1"
+    ):
+        await call
 
 
 async def test_an_oversized_bulk_is_refused_before_anything_is_sent(

@@ -85,11 +85,11 @@ def plain(value: object) -> object:
     if isinstance(value, str):
         return str.__str__(value)  # of an enum that is a str too, str() gives its name
     if type(value) is datetime:  # and so not NaT, which is a datetime too
-        return _moment(value)
+        return wire_time(value)
     if foreign.is_missing(value):
         raise foreign.refuse_missing()
     if isinstance(value, datetime):
-        return _moment(value)
+        return wire_time(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
     if isinstance(value, memoryview):
@@ -110,7 +110,8 @@ def plain(value: object) -> object:
     )
 
 
-def _moment(value: datetime) -> Timestamp:
+def wire_time(value: datetime) -> Timestamp:
+    """A datetime, of pandas too, for the wire; a naive one is refused."""
     if value.utcoffset() is None:
         raise MxGatewayValueError(
             "a naive datetime names no point in time; give it a tzinfo, such as timezone.utc"
