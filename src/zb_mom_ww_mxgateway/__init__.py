@@ -4,7 +4,6 @@ Everything that users need is importable from here; the packages below are detai
 """
 
 import logging
-from importlib.metadata import version as _version
 
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
     BrowseChildrenReply as BrowseChildrenReply,
@@ -157,7 +156,10 @@ from .values import (
     from_mx_value as from_mx_value,
     to_mx_value as to_mx_value,
 )
+from .version import (
+    VERSION as _VERSION,
+)
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-__version__ = _version("zb-mom-ww-mxgateway")
+__version__ = _VERSION

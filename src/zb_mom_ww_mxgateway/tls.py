@@ -5,8 +5,6 @@ A context is made once for a client, and every connection of it, later ones too,
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +38,9 @@ class _PinnedObject(ssl.SSLObject):
     """
 
     def do_handshake(self) -> None:
+        import hashlib  # few pin a certificate, and everybody would wait for these
+        import hmac
+
         super().do_handshake()
         context = self.context
         assert isinstance(context, _PinnedContext)
@@ -65,7 +66,7 @@ def client_context(options: ClientOptions) -> ssl.SSLContext | None:
         return None
     try:
         context = _verifying(options.fingerprint, options.ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no path
         raise MxGatewayArgumentError(
             f"ca_file {str(options.ca_file)!r} cannot be read as PEM certificates ({error})"
         ) from error
@@ -116,14 +117,14 @@ def show_certificate(
 
     try:
         context.load_cert_chain(certificate, key, password=no_password)
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no path
         where = f"{prefix}cert_file {str(certificate)!r}"
         where += "" if key is None else f" with {prefix}key_file {str(key)!r}"
         why = (
             "the private key is encrypted; give a copy without a password, which `openssl pkey "
             "-in KEY -out COPY` makes, readable by this program alone"
             if encrypted
-            else f"no PEM certificate with its private key ({error.strerror or error})"
+            else f"no PEM certificate with its private key ({_reason(error)})"
         )
         raise MxGatewayArgumentError(f"{where}: {why}") from error
 
@@ -173,3 +174,7 @@ _ADVICE: Final[Mapping[int, str]] = {
 }
 #: Words in the TLS alerts that are about the certificate a client has shown, or has not.
 _ABOUT_OURS: Final = ("certificate", "unknown ca")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
