@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PROTO_DIR ?= proto
 OUT ?= generated
 
-.PHONY: help demo test test-deep coverage generate check watch lint types docs bench build clean
+.PHONY: help demo test test-deep coverage generate check watch lint types docs bench bench-guard build clean
 
 help: ## Show the targets.
 	@$(PYTHON) -c "import re; [print(f'{n:12}{t}') for n, t in re.findall(r'^([a-z-]+):.*## (.*)', open('Makefile').read(), re.M)]"
@@ -57,15 +57,14 @@ watch: $(READY) ## Generate on every save.
 docs: $(READY) ## Write the command reference from the commands.
 	$(PY) docs/command_reference.py
 
-bench: $(READY) ## Measure the codec next to its peers, the simulator under load, the command line (9 minutes).
-	$(PY) bench/codec.py
-	$(PY) bench/galaxy.py
-	$(PY) bench/simulator.py
-	$(PY) bench/cli_batch.py
-	$(PY) bench/startup.py
+bench: $(READY) ## Measure the SDK next to its peers and print one table (10 minutes).
+	$(PY) -m bench
+
+bench-guard: $(READY) ## Hold the speed of codecs and values against the committed baseline (30 seconds).
+	$(PY) -m bench.guard
 
 build: $(READY) ## Build the wheel into dist/.
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## Remove what the targets made.
-	$(PYTHON) -c "import shutil; [shutil.rmtree(d, True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis', '.bench')]"

@@ -1,7 +1,7 @@
 """A galaxy of 100,000 objects with ten attributes each: start, memory, pages, browsing, lookups.
 
-`python bench/galaxy.py` prints one table. The simulator runs in a process of its own; times of
-calls are a client's, over a socket, up to the decoded reply.
+The simulator runs in a process of its own; times of calls are a client's, over a socket, up to the
+decoded reply.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from typing import TypeAlias
 
 from zb_mom_ww_mxgateway.galaxy import GalaxyRepositoryClient, ObjectCategory
 from zb_mom_ww_mxgateway_contracts.galaxy_repository_v1 import (
@@ -34,6 +35,12 @@ from zb_mom_ww_mxgateway_sim.galaxy.definition import (
     ObjectSeries,
 )
 from zb_mom_ww_mxgateway_sim.galaxy.store import Store
+
+from ..columns import ENVIRONMENTS
+from ..context import Context
+from ..environments import ROOT
+from ..results import Line, one
+from ..simulators import columns_here
 
 OBJECTS = 100_000
 ATTRIBUTES = 10
@@ -111,13 +118,15 @@ async def serve() -> None:
 class Process:
     """The simulator's process, as the client's sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "serve"],
+            [sys.executable, "-m", "bench.parts.galaxy"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=ROOT,
+            env=os.environ | environment,
         )
         facts = self.told()
         self.start_seconds = time.perf_counter() - started
@@ -144,12 +153,11 @@ class Process:
 # --- the client's process --------------------------------------------------------------------
 
 
-def line(what: str, *figures: str) -> None:
-    print(f"{what:52}" + "".join(f"{figure:>14}" for figure in figures))
+Figures: TypeAlias = dict[tuple[str, str], float]
 
 
-async def timed(what: str, call: Callable[[], Awaitable[object]], rounds: int = ROUNDS) -> None:
-    """Call many times and print the 50th and 99th percentile.
+async def timed(call: Callable[[], Awaitable[object]], rounds: int) -> tuple[float, float]:
+    """Call many times; the 50th and 99th percentile in milliseconds.
 
     The client's garbage is collected between the calls: its pauses are not the simulator's.
     """
@@ -163,7 +171,7 @@ async def timed(what: str, call: Callable[[], Awaitable[object]], rounds: int = 
         times.append((time.perf_counter() - started) * 1_000)
         gc.enable()
     cuts = statistics.quantiles(times, n=100, method="inclusive")
-    line(what, f"{cuts[49]:.1f} ms", f"{cuts[98]:.1f} ms")
+    return cuts[49], cuts[98]
 
 
 async def tokens(client: GalaxyRepositoryClient) -> list[str]:
@@ -178,18 +186,18 @@ async def tokens(client: GalaxyRepositoryClient) -> list[str]:
         found.append(page.next_page_token)
 
 
-async def pages(client: GalaxyRepositoryClient, known: list[str]) -> None:
+async def pages(client: GalaxyRepositoryClient, known: list[str], rounds: int) -> Figures:
     """Ask for pages of 500 here and there, with filters, and for children."""
+    calls: dict[str, Callable[[], Awaitable[object]]] = {}
     for offset in OFFSETS:
         token = known[len(known) * offset // 100]
-
         page = partial(
             client.discover_hierarchy_raw, DiscoverHierarchyRequest(page_size=500, page_token=token)
         )
         reply = await page()
         assert sum(len(shown.attributes) for shown in reply.objects) >= 499 * ATTRIBUTES
         assert reply.total_object_count == OBJECTS + 1
-        await timed(f"page of 500 with attributes, from {offset} % on", page)
+        calls[f"page of 500 with attributes, from {offset} % on"] = page
     for what, request in {
         "first page, glob that 100 objects match": DiscoverHierarchyRequest(tag_name_glob="*123"),
         "first page, glob and template that none match": DiscoverHierarchyRequest(
@@ -199,14 +207,18 @@ async def pages(client: GalaxyRepositoryClient, known: list[str]) -> None:
             root_tag_name="Area", historized_only=True, include_attributes=False
         ),
     }.items():
-        await timed(what, partial(client.discover_hierarchy_raw, request))
+        calls[what] = partial(client.discover_hierarchy_raw, request)
     browse = BrowseChildrenRequest(parent_tag_name="Area", include_attributes=False)
-    await timed("first 500 of 100,000 children", partial(client.browse_children_raw, browse))
-    one = BrowseChildrenRequest(parent_contained_path="area/machine_077777")
-    await timed("children of an object without any", partial(client.browse_children_raw, one))
+    calls["first 500 of 100,000 children"] = partial(client.browse_children_raw, browse)
+    one_object = BrowseChildrenRequest(parent_contained_path="area/machine_077777")
+    calls["children of an object without any"] = partial(client.browse_children_raw, one_object)
+    found: Figures = {}
+    for what, call in calls.items():
+        found[f"{what}, p50", "ms"], found[f"{what}, p99", "ms"] = await timed(call, rounds)
+    return found
 
 
-def lookups() -> None:
+def lookups() -> Figures:
     """References to their attributes, in this process."""
     store = Store.build(galaxy(), OBJECTS)
     choose = random.Random(0)
@@ -218,42 +230,54 @@ def lookups() -> None:
         "reference to attribute": store.attribute,
         "whether a reference is in a subtree": lambda reference: store.within(reference, ("area",)),
     }
+    found: Figures = {}
     for what, call in calls.items():
         started = time.perf_counter()
         assert all(call(reference) for reference in references)
-        line(what, f"{(time.perf_counter() - started) / len(references) * 1e6:.1f} us")
+        found[what, "µs"] = (time.perf_counter() - started) / len(references) * 1e6
+    return found
 
 
-async def main() -> None:
-    print(f"{OBJECTS} objects, {ATTRIBUTES} attributes each, {os.cpu_count()} CPUs\n")
-    process = Process()
+async def served(process: Process, rounds: int) -> Figures:
+    """All that is asked of the simulator."""
+    found: Figures = {
+        ("process to listening socket", "s"): process.start_seconds,
+        ("of which: building the galaxy", "s"): process.build_seconds,
+    }
+    async with await GalaxyRepositoryClient.connect(
+        process.endpoint, api_key=KEY, plaintext=True
+    ) as client:
+        process.say("watch")
+        known = await tokens(client)
+        process.say("done")
+        large = await asyncio.to_thread(process.told)
+        process.say("watch")
+        found |= await pages(client, known, rounds)
+        process.say("done")
+        facts = await asyncio.to_thread(process.told)
+        found["longest hold of the simulator's event loop", "ms"] = facts["held"] * 1e3
+        found["the same with pages of 5,000", "ms"] = large["held"] * 1e3
+        found["peak memory of the simulator", "MiB"] = facts["peak"]
+        process.say("deploy")
+        facts = await asyncio.to_thread(process.told)
+        found["redeploy while running", "s"] = facts["seconds"]
+        found["longest hold of the event loop meanwhile", "ms"] = facts["held"] * 1e3
+        found["peak memory with two deploys", "MiB"] = facts["peak"]
+    return found
+
+
+def run(context: Context) -> Iterator[Line]:
+    """A line for each figure."""
+    context.say(f"a galaxy of {OBJECTS:,} objects")
+    column = columns_here()[0]
+    process = Process(ENVIRONMENTS[column])
     try:
-        line("process to listening socket", f"{process.start_seconds:.2f} s")
-        line("of which: building the galaxy", f"{process.build_seconds:.2f} s")
-        line("", "p50", "p99")
-        async with await GalaxyRepositoryClient.connect(
-            process.endpoint, api_key=KEY, plaintext=True
-        ) as client:
-            process.say("watch")
-            known = await tokens(client)
-            process.say("done")
-            large = await asyncio.to_thread(process.told)
-            process.say("watch")
-            await pages(client, known)
-            process.say("done")
-            facts = await asyncio.to_thread(process.told)
-            line("longest hold of the simulator's event loop", f"{facts['held'] * 1e3:.1f} ms")
-            line("the same with pages of 5,000", f"{large['held'] * 1e3:.1f} ms")
-            line("peak memory of the simulator", f"{facts['peak']:.0f} MiB")
-            process.say("deploy")
-            facts = await asyncio.to_thread(process.told)
-            line("redeploy while running", f"{facts['seconds']:.2f} s")
-            line("longest hold of the event loop meanwhile", f"{facts['held'] * 1e3:.1f} ms")
-            line("peak memory with two deploys", f"{facts['peak']:.0f} MiB")
+        found = asyncio.run(served(process, 10 if context.quick else ROUNDS))
     finally:
         process.close()
-    lookups()
+    for (what, unit), figure in (found | lookups()).items():
+        yield Line("galaxy", what, unit, {column: one(figure)})
 
 
 if __name__ == "__main__":
-    asyncio.run(serve() if sys.argv[1:] == ["serve"] else main())
+    asyncio.run(serve())
