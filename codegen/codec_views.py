@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from . import ir
 from .names import Names, snake
 from .pytypes import FIXED32, FIXED64, LENGTH, SCALARS, VARINT, tag, varint, wire_type
 from .views import Views
 
-#: With more branches in one loop, pyright gives up inferring its variables: declare them.
-_INFERABLE = 24
-
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What decoding does with one tag: how the value is read, and the statements that keep it."""
+    """What decoding does with one tag. ``store`` are the statements that keep what was read."""
 
+    wire_type: int
     tag: str
-    reader: str
+    store: str
     size: int
-    store: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Branches by what reading has to do before them."""
+
+    varints: tuple[Branch, ...]
+    lengths: tuple[Branch, ...]
+    fixed: tuple[Branch, ...]
+
+    @property
+    def locals(self) -> Sequence[str]:
+        """The variables that reading needs and their types in C."""
+        return (
+            *("start=cython.Py_ssize_t", "tag=cython.ulonglong", "unknown=list"),
+            *(("value=cython.ulonglong",) if self.varints else ()),
+            *(("size=cython.Py_ssize_t", "stop=cython.Py_ssize_t") if self.lengths else ()),
+            *(("wire_type=cython.int",) if self.varints or self.lengths else ()),
+        )
+
+    @classmethod
+    def of(cls, branches: Iterable[Branch]) -> Groups:
+        """``branches``, each group in their order."""
+        found = tuple(branches)
+        return cls(
+            varints=tuple(b for b in found if b.wire_type == VARINT),
+            lengths=tuple(b for b in found if b.wire_type == LENGTH),
+            fixed=tuple(b for b in found if b.wire_type in (FIXED32, FIXED64)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +75,7 @@ class MapView:
     key_default: str
     item_type: str
     item_default: str
-    branches: tuple[Branch, ...]
+    groups: Groups
     returns: str
     result: str
 
@@ -65,10 +91,10 @@ class CodecView:
     encodes: tuple[EncodeView, ...]
     fresh: tuple[str, ...]
     merge: tuple[str, ...]
-    by_dict: bool
-    declared: tuple[str, ...]
-    branches: tuple[Branch, ...]
+    groups: Groups
     maps: tuple[MapView, ...]
+    measures: bool
+    locals: tuple[str, ...]
 
 
 class CodecViews(Views):
@@ -88,13 +114,12 @@ class CodecViews(Views):
     def codecs(self) -> Iterable[CodecView]:
         """The codec of every message of the package."""
         for message in self._package.messages:
-            by_dict = bool(message.oneofs)
             lists = [
-                self._assign(by_dict, field, "{}" if field.map_key else "[]")
+                _assign(message, field, "{}" if field.map_key else "[]")
                 for field in message.fields
                 if field.repeated or field.map_key
             ]
-            branches = tuple(b for f in message.fields for b in self._branches(message, f))
+            groups = Groups.of(b for f in message.fields for b in self._branches(message, f))
             yield CodecView(
                 name=message.name,
                 proto_name=repr(message.proto_name),
@@ -106,10 +131,10 @@ class CodecViews(Views):
                 ),
                 fresh=(*lists, *(f"{o.accessor}: str | None = None" for o in message.oneofs)),
                 merge=tuple(f"{o.accessor} = m.{o.accessor}()" for o in message.oneofs),
-                by_dict=by_dict,
-                declared=("start", "tag", "size", "stop") if len(branches) > _INFERABLE else (),
-                branches=branches,
+                groups=groups,
                 maps=tuple(self._map(message, f) for f in message.fields if f.map_key),
+                measures=any(f.packed or f.map_key or f.type == "message" for f in message.fields),
+                locals=(*groups.locals, *(f"{o.accessor}=str" for o in message.oneofs)),
             )
 
     def enum_tables(self) -> Iterable[tuple[str, str]]:
@@ -137,7 +162,7 @@ class CodecViews(Views):
         view = {
             "name": field.name,
             "label": label,
-            "tag": _tag_bytes(field.number, wire),
+            "tag": _tag(field.number, wire),
             "write": self._writer(field),
             "encode": self._codec("encode", field.ref)
             if field.type == "message" and field.ref
@@ -146,10 +171,10 @@ class CodecViews(Views):
         nested = field.type == "message"
         if field.map_key:
             return EncodeView(
-                template="encode_message_map.j2" if nested else "encode_map.j2",
+                template="encode_map.j2",
                 key_write=SCALARS[field.map_key].write,
-                key_tag=_tag_bytes(1, SCALARS[field.map_key].wire_type),
-                item_tag=_tag_bytes(2, wire_type(field)),
+                key_tag=_tag(1, SCALARS[field.map_key].wire_type),
+                item_tag=_tag(2, wire_type(field)),
                 **view,
             )
         if field.repeated:
@@ -165,91 +190,45 @@ class CodecViews(Views):
         return "write_enum" if field.type == "enum" else SCALARS[field.type].write
 
     def _branches(self, message: ir.Message, field: ir.Field) -> Iterable[Branch]:
-        by_dict = bool(message.oneofs)
         target = f"m.{field.name}"
         if field.map_key:
             entry = self._entries[message.stem, field.name]
-            yield self._branch(
+            yield _branch(
                 field.number,
                 LENGTH,
-                (
-                    f"key_{field.name}, new_{field.name} = {entry}(data, pos, stop, depth + 1)",
-                    f"{target}[key_{field.name}] = new_{field.name}",
-                ),
+                f"key_{field.name}, item_{field.name} = {entry}(data, pos, stop, depth - 1)",
+                f"{target}[key_{field.name}] = item_{field.name}",
             )
             return
         if field.repeated:
-            single = self._branch(
-                field.number,
-                wire_type(field),
-                (f"{target}.append({self._value(field, 'None')})",),
-                size=self._size(field),
-            )
-            if field.type in ("string", "bytes", "message"):
-                yield single
-                return
-            packed = self._branch(
-                field.number, LENGTH, (f"{target}.extend({self._packed(field)})",)
-            )
-            yield from (packed, single) if field.packed else (single, packed)
+            yield self._single(field, f"{target}.append({self._value(field, 'None')})")
+            if field.type not in ("string", "bytes", "message"):
+                yield _branch(field.number, LENGTH, f"{target}.extend({self._packed(field)})")
             return
-        store: tuple[str, ...]
         value = self._value(field, target)
         if field.oneof:
             which = next(o.accessor for o in message.oneofs if o.name == field.oneof)
-            name = repr(field.name)
-            item = f"new_{field.name}"
-            before = (f"{item} = {value}",) if field.type == "message" else ()
-            store = (
-                *before,
-                f"if {which} is not None:\n                fields[{which}] = None",
-                f"fields[{name}] = {item if before else value}",
-                f"{which} = {name}",
-            )
+            yield self._single(field, f"{which} = chosen(m, {which}, {field.name!r}, {value})")
         else:
-            store = (self._assign(by_dict, field, value),)
-        yield self._branch(field.number, wire_type(field), store, size=self._size(field))
+            yield self._single(field, _assign(message, field, value))
 
-    def _assign(self, by_dict: bool, field: ir.Field, value: str) -> str:
-        return f"fields[{field.name!r}] = {value}" if by_dict else f"m.{field.name} = {value}"
-
-    def _branch(self, number: int, wire: int, store: tuple[str, ...], size: int = 0) -> Branch:
-        readers = {
-            VARINT: "decode_varint.j2",
-            LENGTH: "decode_length.j2",
-            FIXED32: "decode_fixed.j2",
-            FIXED64: "decode_fixed.j2",
-        }
-        return Branch(
-            tag=f"0x{tag(number, wire):02X}", reader=readers[wire], size=size, store=store
-        )
-
-    def _size(self, field: ir.Field) -> int:
-        return SCALARS[field.type].size if field.type in SCALARS else 0
+    def _single(self, field: ir.Field, store: str) -> Branch:
+        size = SCALARS[field.type].size if field.type in SCALARS else 0
+        return _branch(field.number, wire_type(field), store, size=size)
 
     def _value(self, field: ir.Field, into: str) -> str:
         """The expression for one value that was just read."""
         if field.type == "message" and field.ref:
-            return f"{self._codec('decode', field.ref)}(data, pos, stop, depth + 1, {into})"
+            return f"{self._codec('decode', field.ref)}(data, pos, stop, depth - 1, {into})"
         if field.type == "enum" and field.ref:
-            return f"{self._tables[field.ref]}[{SCALARS['int32'].inline}]"
-        scalar = SCALARS[field.type]
-        if scalar.wire_type == VARINT:
-            return scalar.inline
-        if field.type == "string":
-            return "data[pos:stop].decode()"
-        return "data[pos:stop]" if field.type == "bytes" else f"{scalar.read}(data, pos)"
+            return f"{self._tables[field.ref]}[value]"
+        return SCALARS[field.type].read
 
     def _packed(self, field: ir.Field) -> str:
-        body = "data[pos:stop]"
         if field.type == "enum" and field.ref:
-            return f"{self._tables[field.ref]}[to_int32(value)] for value in varints({body})"
-        scalar = SCALARS[field.type]
-        if scalar.unpack:
-            return f"{scalar.unpack}({body})"
-        return (
-            f"varints({body})" if field.type == "uint64" else f"map({scalar.read}, varints({body}))"
-        )
+            table = self._tables[field.ref]
+            return f"[{table}[number] for number in unpack_uint64(data, pos, stop)]"
+        return f"unpack_{field.type}(data, pos, stop)"
 
     def _map(self, message: ir.Message, field: ir.Field) -> MapView:
         assert field.map_key is not None
@@ -276,35 +255,47 @@ class CodecViews(Views):
             item_default=default,
             returns=f"tuple[{key.annotation}, {element}]",
             result=f"key, {result}",
-            branches=(
-                self._branch(
-                    1,
-                    key.wire_type,
-                    (f"key = {self._value(key_field, 'None')}",),
-                    size=key.size,
-                ),
-                self._branch(
-                    2,
-                    wire_type(field),
-                    (f"item = {self._value(field, 'item')}",),
-                    size=self._size(field),
-                ),
+            groups=Groups.of(
+                (
+                    self._single(key_field, f"key = {self._value(key_field, 'None')}"),
+                    self._single(replace(field, number=2), f"item = {self._value(field, 'item')}"),
+                )
             ),
         )
 
 
-def _tag_bytes(number: int, wire: int) -> str:
-    """A tag as a bytes literal in hex: letters in it would mean nothing to a reader."""
-    return 'b"' + "".join(f"\\x{byte:02x}" for byte in varint(tag(number, wire))) + '"'
+def _branch(number: int, wire: int, *store: str, size: int = 0) -> Branch:
+    return Branch(
+        wire_type=wire,
+        tag=f"0x{tag(number, wire):02X}",
+        store=f"\n{' ' * 16}".join(store),
+        size=size,
+    )
+
+
+def _assign(message: ir.Message, field: ir.Field, value: str) -> str:
+    """The statement that sets a field, past the hook that looks after oneofs."""
+    if message.oneofs:
+        return f"native.put(m, {field.name!r}, {value})"
+    return f"m.{field.name} = {value}"
+
+
+def _tag(number: int, wire: int) -> str:
+    """The statement that appends a tag."""
+    sent = varint(tag(number, wire))
+    if len(sent) == 1:
+        return f"out.append(0x{sent[0]:02X})"
+    # Hexadecimal throughout: letters in it would mean nothing to a reader.
+    return 'out += b"' + "".join(f"\\x{byte:02x}" for byte in sent) + '"'
 
 
 def _condition(field: ir.Field) -> str:
-    target = f"m.{field.name}"
+    target = f"its_{field.name} := m.{field.name}"
     if field.presence:
-        return f"{target} is not None"
+        return f"({target}) is not None"
     if field.type == "bool":
-        return f"{target} is not False"
+        return f"({target}) is not False"
     if field.type in ("float", "double"):
         return f"not is_zero({target})"
     default = "0" if field.type == "enum" else SCALARS[field.type].default
-    return f"{target} != {default}"
+    return f"({target}) != {default}"

@@ -202,3 +202,7 @@ class Schema:
     def message(self, ref: Ref) -> Message:
         """The message a reference names."""
         return next(m for m in self.package(ref.module).messages if m.name == ref.name)
+
+    def enum(self, ref: Ref) -> Enum:
+        """The enum a reference names."""
+        return next(e for e in self.package(ref.module).enums if e.name == ref.name)

@@ -12,7 +12,9 @@ from .errors import CodegenError
 
 #: Names that annotations and class bodies of generated messages use: a field that took one would
 #: change the meaning of those after it.
-BUILTINS = frozenset("Literal bool bytes dict field float int list property str tuple type".split())
+BUILTINS = frozenset(
+    "ABSENT Literal bool bytes dict field float int list property str tuple type".split()
+)
 
 #: Names that generated modules import or define: no class of the contract may take one.
 MODULE_NAMES = (
@@ -20,9 +22,8 @@ MODULE_NAMES = (
         "ABC AsyncGenerator AsyncIterator Callable Cardinality CommandSpec Context Enum Final "
         "Generic Handler Iterable Iterator Literal MAX_DEPTH Mapping Members Message Metadata "
         "Method None True False OneofMessage OpenEnum Param Payload Result Self Sequence "
-        "Stream StreamingTransport Transport TypeAlias TypeVar V abstractmethod annotations "
-        "commands codec "
-        "dataclass datetime enums field messages services timedelta".split()
+        "Stream StreamingTransport TYPE_CHECKING Transport TypeAlias TypeVar V abstractmethod "
+        "annotations commands codec datetime enums field messages services timedelta".split()
     )
     | frozenset(keyword.kwlist)
     | BUILTINS

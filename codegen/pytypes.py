@@ -14,9 +14,9 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 class Scalar:
     """One scalar type.
 
-    ``write`` and ``read`` are functions of the wire codec; ``read`` takes a raw varint, or a buffer
-    and a position. ``inline`` says the same for a varint without a call where the call is rarely
-    needed. ``unpack`` gives a packed field's values from its body.
+    ``write`` is a function of ``wire/encoding.py``. ``read`` is the expression for what was read:
+    of a varint it is in ``value``, of a length it is ``data[pos:stop]``, all else begins at
+    ``pos`` and has ``size`` bytes. It asks a function only where one is rarely needed or must be.
     """
 
     annotation: str
@@ -24,43 +24,34 @@ class Scalar:
     wire_type: int
     write: str
     read: str
-    inline: str = ""
-    unpack: str = ""
     size: int = 0
 
 
-def _varint(name: str, *, inline: str, annotation: str = "int", default: str = "0") -> Scalar:
-    return Scalar(annotation, default, VARINT, f"write_{name}", f"to_{name}", inline=inline)
+def _varint(name: str, read: str, annotation: str = "int", default: str = "0") -> Scalar:
+    return Scalar(annotation, default, VARINT, f"write_{name}", read)
 
 
-def _fixed(name: str, size: int, annotation: str = "int", default: str = "0") -> Scalar:
-    return Scalar(
-        annotation,
-        default,
-        FIXED64 if size == 8 else FIXED32,
-        f"write_{name}",
-        f"read_{name}",
-        unpack=f"unpack_{name}",
-        size=size,
-    )
+def _fixed(name: str, size: int) -> Scalar:
+    wire_type = FIXED64 if size == 8 else FIXED32
+    return Scalar("int", "0", wire_type, f"write_{name}", f"read_{name}(data, pos)", size)
 
 
 SCALARS: Mapping[str, Scalar] = {
-    "int32": _varint("int32", inline="value if value <= 0x7FFF_FFFF else to_int32(value)"),
-    "int64": _varint("int64", inline="value if value <= 0x7FFF_FFFF else to_int64(value)"),
-    "uint32": _varint("uint32", inline="value & 0xFFFF_FFFF"),
-    "uint64": _varint("uint64", inline="value"),
-    "sint32": _varint("sint32", inline="to_sint32(value)"),
-    "sint64": _varint("sint64", inline="to_sint64(value)"),
-    "bool": _varint("bool", inline="value != 0", annotation="bool", default="False"),
+    "int32": _varint("int32", "value if value <= 0x7FFF_FFFF else to_int32(value)"),
+    "int64": _varint("int64", "value if value <= 0x7FFF_FFFF else to_int64(value)"),
+    "uint32": _varint("uint32", "value & 0xFFFF_FFFF"),
+    "uint64": _varint("uint64", "value"),
+    "sint32": _varint("sint32", "to_sint32(value)"),
+    "sint64": _varint("sint64", "to_sint64(value)"),
+    "bool": _varint("bool", "value != 0", annotation="bool", default="False"),
     "fixed32": _fixed("fixed32", 4),
     "fixed64": _fixed("fixed64", 8),
     "sfixed32": _fixed("sfixed32", 4),
     "sfixed64": _fixed("sfixed64", 8),
-    "float": _fixed("float", 4, "float", "0.0"),
-    "double": _fixed("double", 8, "float", "0.0"),
-    "string": Scalar("str", '""', LENGTH, "write_string", "decode"),
-    "bytes": Scalar("bytes", 'b""', LENGTH, "write_bytes", ""),
+    "float": Scalar("float", "0.0", FIXED32, "write_float", "native.read_float(data, pos)", 4),
+    "double": Scalar("float", "0.0", FIXED64, "write_double", "native.read_double(data, pos)", 8),
+    "string": Scalar("str", '""', LENGTH, "write_string", "data[pos:stop].decode()"),
+    "bytes": Scalar("bytes", 'b""', LENGTH, "write_bytes", "data[pos:stop]"),
 }
 
 #: Methods for the well-known types, by full name: the mixin in ``wire/wellknown.py``.

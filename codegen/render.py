@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -31,24 +32,28 @@ _STDLIB: Final[Mapping[str, str]] = {
     "AsyncIterator": "collections.abc",
     "Iterable": "collections.abc",
     "Mapping": "collections.abc",
-    "dataclass": "dataclasses",
     "datetime": "datetime",
     "timedelta": "datetime",
     "Final": "typing",
     "Generic": "typing",
     "Literal": "typing",
+    "TYPE_CHECKING": "typing",
     "TypeVar": "typing",
 }
 _GRPCLIB: Final[Mapping[str, str]] = {
     "Cardinality": "grpclib.const",
     "Handler": "grpclib.const",
-    "Stream": "grpclib.server",
 }
+#: What only annotations name, and only a server has loaded anyway.
+_TYPES_ALONE: Final[Mapping[str, str]] = {"Stream": "grpclib.server"}
 
 
 def _runtime_names() -> Iterator[tuple[str, str]]:
     """What the runtime's modules define for generated code, each with its module."""
-    for module in ("codec", "command", "enums", "grpc", "message", "wellknown"):
+    for module in (
+        *("codec", "command", "decoding", "encoding", "enums", "fields", "grpc", "message"),
+        "wellknown",
+    ):
         source = resources.files(_RUNTIME).joinpath(f"{module}.py").read_text(encoding="utf-8")
         for node in ast.parse(source).body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -67,7 +72,8 @@ _WIRE: Final[Mapping[str, str]] = {
 def render(schema: ir.Schema, descriptor_set: bytes) -> dict[str, bytes]:
     """Every generated file by its path below the output folder."""
     texts = dict(_texts(schema))
-    files = {path: text.encode() for path, text in _format(texts).items()}
+    python = {path: text for path, text in texts.items() if path.endswith(".py")}
+    files = {path: text.encode() for path, text in (texts | _format(python)).items()}
     files[f"{schema.root}/contract.binpb"] = descriptor_set
     files[f"{schema.root}/py.typed"] = b""
     if schema.commands:
@@ -105,13 +111,17 @@ def _texts(schema: ir.Schema) -> Iterator[tuple[str, str]]:
             head = _header(doc, package.files)
             imports = "" if name == "__init__" else _imports(schema, package, name, body)
             yield f"{schema.root}/{package.module}/{name}.py", f"{head}\n{imports}\n\n{body}"
+            if name == "codec":
+                types = environment.get_template("codec.pxd.j2")
+                text = types.render(cimports=_cimports(schema, package, body), **context)
+                yield f"{schema.root}/{package.module}/codec.pxd", text
 
 
 _CODEC_DOC: Final = """The codec of every message of {}.
 
-``encode_…`` gives a message's bytes; ``label`` names it in errors. ``decode_…`` reads
-``data[pos:end]``, ``depth`` messages deep, into a new message or into the one given, which is how
-protobuf merges.
+``encode_…`` appends a message to ``out``; ``label`` names it in errors. ``decode_…`` reads
+``data[pos:end]`` into a new message or into the one given, which is how protobuf merges. Below
+either, messages may nest ``depth`` levels more.
 """
 
 #: Module, template, docstring and what the template needs.
@@ -164,6 +174,21 @@ def _command_plan(commands: ir.Commands, views: CommandViews) -> Iterator[Row]:
         yield module, "session.py.j2", f"Every command as a method, {manner}.", {**context, **own}
 
 
+def _cimports(schema: ir.Schema, package: ir.Package, body: str) -> list[str]:
+    """What a compiled codec takes from other modules as C has it."""
+    used = {node.id for node in ast.walk(_parse("codec.py", body)) if isinstance(node, ast.Name)}
+    lines = [f"from {_RUNTIME} cimport native"] if "native" in used else []
+    for module in ("decoding", "encoding"):
+        types = resources.files(_RUNTIME).joinpath(f"{module}.pxd").read_text(encoding="utf-8")
+        names = used.intersection(re.findall(r"^cpdef .*?\b(\w+)\(", types, re.MULTILINE))
+        names_in_c = "".join(f"    {name},\n" for name in sorted(names))
+        lines.append(f"from {_RUNTIME}.{module} cimport (\n{names_in_c})")
+    for other in schema.packages:
+        if other is not package and f"{other.module}_codec" in used:
+            lines.append(f"from {schema.root}.{other.module} cimport codec as {other.module}_codec")
+    return lines
+
+
 def _header(doc: str, files: tuple[str, ...]) -> str:
     origin = f" from {', '.join(files)}" if files else ""
     return docstring(
@@ -174,11 +199,9 @@ def _header(doc: str, files: tuple[str, ...]) -> str:
 def _imports(schema: ir.Schema, package: ir.Package, module: str, body: str) -> str:
     """Imports of exactly what ``body`` uses."""
     tree = _parse(f"{package.module}/{module}.py", body)
-    used = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
+    used = _names_read(tree)
+    if used & _TYPES_ALONE.keys():
+        used.add("TYPE_CHECKING")
     used -= {node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     local: dict[str, str] = {}
     if module != "enums":
@@ -186,6 +209,8 @@ def _imports(schema: ir.Schema, package: ir.Package, module: str, body: str) -> 
     if module not in ("enums", "messages"):
         local |= dict.fromkeys((message.name for message in package.messages), ".messages")
     blocks = [["from __future__ import annotations"]]
+    if "native" in used:
+        blocks.append([f"from {_RUNTIME} import native"])
     for table in (_STDLIB, _GRPCLIB, _WIRE):
         blocks.append(_from_imports({n: table[n] for n in used & table.keys() if n not in local}))
     relative = _from_imports({name: local[name] for name in used & local.keys()})
@@ -196,7 +221,28 @@ def _imports(schema: ir.Schema, package: ir.Package, module: str, body: str) -> 
     if "commands" in used and module.startswith("session"):
         relative.append("from . import commands")
     blocks.append(sorted(relative))
+    if types := _from_imports({n: _TYPES_ALONE[n] for n in used & _TYPES_ALONE.keys()}):
+        blocks.append(["if TYPE_CHECKING:", *(f"    {line}" for line in types)])
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _names_read(tree: ast.Module) -> set[str]:
+    """Every name that is read, save for a function's own arguments in its body."""
+    own: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            arguments = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+            own.update(
+                name
+                for statement in node.body
+                for name in ast.walk(statement)
+                if isinstance(name, ast.Name) and name.id in arguments
+            )
+    return {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in own
+    }
 
 
 def _from_imports(names: Mapping[str, str]) -> list[str]:

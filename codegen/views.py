@@ -36,12 +36,14 @@ class OneofView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message class."""
+    """A message class; ``parameters`` and ``init`` are what its ``__init__`` takes and does."""
 
     name: str
     bases: str
     doc: str
     fields: tuple[FieldView, ...]
+    parameters: str
+    init: tuple[str, ...]
     oneofs: tuple[OneofView, ...]
 
 
@@ -93,6 +95,8 @@ class Views:
                 bases=f"{mixin}, {base}" if mixin else base,
                 doc=docstring(message.doc or f"Message {message.proto_name}."),
                 fields=tuple(self._field(field) for field in message.fields),
+                parameters=self._parameters(message),
+                init=tuple(_init(message)),
                 oneofs=tuple(self._oneof(oneof) for oneof in message.oneofs),
             )
 
@@ -116,6 +120,25 @@ class Views:
             arguments=", ".join(parts),
             doc=docstring(field.doc) if field.doc else "",
         )
+
+    def _parameters(self, message: ir.Message) -> str:
+        parameters = [
+            f"{field.name}: {self.annotation(field)} = {self._unset(field)}"
+            for field in message.fields
+        ]
+        return ", ".join([_receiver(message), "*", *parameters])
+
+    def _unset(self, field: ir.Field) -> str:
+        if field.repeated or field.map_key:
+            return "ABSENT"
+        if field.presence:
+            return "None"
+        if field.type == "enum":
+            assert field.ref is not None
+            values = self._schema.enum(field.ref).values
+            zero = next(value.name for value in values if value.number == 0)
+            return f"{self.type_name(field.ref, enum=True)}.{zero}"
+        return SCALARS[field.type].default
 
     def _oneof(self, oneof: ir.Oneof) -> OneofView:
         doc = f"Which member of the oneof ``{oneof.name}`` is set, or None."
@@ -188,3 +211,34 @@ def _stub_doc(service: ir.Service) -> str:
         "in seconds and covers the whole call; None leaves it to the transport."
     )
     return f"{service.doc}\n\n{calls}" if service.doc else calls
+
+
+def _receiver(message: ir.Message) -> str:
+    return "_self" if any(field.name == "self" for field in message.fields) else "self"
+
+
+def _init(message: ir.Message) -> Iterable[str]:
+    """Statements that keep an ``__init__``'s arguments in a new message.
+
+    One with a oneof checks what is set, in Python, which a new one has no need of: it keeps them
+    in its dict. So does one with a name in capitals, a constant to type checkers. Of a oneof's
+    members the one declared last is kept.
+    """
+    receiver = _receiver(message)
+    by_dict = bool(message.oneofs) or any(field.name.isupper() for field in message.fields)
+    if by_dict:
+        yield f"_fields = {receiver}.__dict__"
+    for field in message.fields:
+        if field.oneof:
+            continue
+        target = f'_fields["{field.name}"]' if by_dict else f"{receiver}.{field.name}"
+        value = field.name
+        if field.repeated or field.map_key:
+            value = f"{'{}' if field.map_key else '[]'} if {value} is ABSENT else {value}"
+        yield f"{target} = {value}"
+    for oneof in message.oneofs:
+        branch = "if"
+        for name in reversed(oneof.members):
+            yield f"{branch} {name} is not None:"
+            yield f'    _fields["{name}"] = {name}'
+            branch = "elif"

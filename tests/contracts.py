@@ -22,7 +22,10 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from codegen.generate import render_contract, write
+from zb_mom_ww_mxgateway_wire.compiled import codec_kind
 from zb_mom_ww_mxgateway_wire.fields import REGISTRY
+
+from .compiling import compile_beside
 
 PROJECT = Path(__file__).parent.parent
 PROTO = PROJECT / "proto"
@@ -98,7 +101,11 @@ def generate(proto_dir: Path, out: Path) -> Contract:
     """Generate the package of ``proto_dir`` below ``out`` and load it."""
     root, files = render_contract(proto_dir)
     write(files, root, out)
-    sys.path.insert(0, str(out))
+    return _load_from(out, root)
+
+
+def _load_from(folder: Path, root: str) -> Contract:
+    sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     return load(root)
 
@@ -111,10 +118,17 @@ def real() -> Contract:
 
 @cache
 def fragments() -> Contract:
-    """One package for each awkward case, generated for this session."""
+    """One package for each awkward case, generated for this session.
+
+    Its codecs are compiled if those of the real contract are.
+    """
     folder = tempfile.mkdtemp(prefix="fragments-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return generate(FRAGMENTS, Path(folder))
+    root, files = render_contract(FRAGMENTS)
+    write(files, root, Path(folder))
+    if codec_kind(REAL) == "compiled":
+        compile_beside(files, Path(folder))
+    return _load_from(Path(folder), root)
 
 
 def all_pairs() -> list[Pair]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar, Self, TypeVar
 
+from .decoding import to_int32
+
 _E = TypeVar("_E", bound="OpenEnum")
 
 
@@ -57,12 +59,12 @@ class OpenEnum(IntEnum):
 
 
 class Members(dict[int, _E]):
-    """Number to member, unknown numbers included; quicker to ask than the enum itself."""
+    """Varint to member, unknown numbers included; quicker to ask than the enum itself."""
 
     def __init__(self, enum: type[_E]) -> None:
         super().__init__((int(member), member) for member in enum)
         self._enum = enum
 
-    def __missing__(self, number: int) -> _E:
+    def __missing__(self, varint: int) -> _E:
         # Not kept: a peer must not be able to fill our memory with made-up numbers.
-        return self._enum(number)
+        return self._enum(to_int32(varint))

@@ -1,9 +1,9 @@
-"""What a message knows of its fields beyond Python's dataclass: the metadata JSON and CLI read."""
+"""The fields of messages: how a class says them, and what codec-less readers, JSON and CLI, ask."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
@@ -13,8 +13,16 @@ if TYPE_CHECKING:
 #: Message classes by generated root package and full proto name (``google.protobuf.Any`` needs it).
 REGISTRY: Final[dict[tuple[str, str], type[Message]]] = {}
 
-#: The key of a ``FieldInfo`` in a dataclass field's metadata.
-KEY: Final = "wire"
+#: The default of a parameter that is a list or a map, each of which is its message's own.
+ABSENT: Final[Any] = ...
+
+_SCALAR_DEFAULTS: Final[Mapping[str, object]] = {
+    "string": "",
+    "bytes": b"",
+    "bool": False,
+    "float": 0.0,
+    "double": 0.0,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,55 @@ class FieldInfo:
     oneof: str | None
     redact: bool
 
+    @property
+    def is_container(self) -> bool:
+        """Whether it is a list or a map."""
+        return self.repeated or self.key_type is not None
+
+    @property
+    def default(self) -> object:
+        """What a field reads as that is unset; a list or a map is new for each message."""
+        if self.presence:
+            return None
+        if self.proto_type == "enum":
+            assert self.type_of is not None
+            return cast("type[OpenEnum]", self.type_of())(0)
+        return _SCALAR_DEFAULTS.get(self.proto_type, 0)
+
+
+def field(
+    number: int,
+    proto_type: str,
+    type_of: Callable[[], type[Message | OpenEnum]] | None = None,
+    *,
+    key: str | None = None,
+    repeated: bool = False,
+    optional: bool = False,
+    oneof: str | None = None,
+    name: str = "",
+    json: str = "",
+    redact: bool = False,
+) -> Any:
+    """One field in the body of a message's class: its number, its proto type and how it is used.
+
+    ``key`` is the key type of a map. ``name`` is the proto name where Python's differs, and
+    ``json`` the JSON name where it is not the usual one. ``redact`` keeps the value out of repr.
+    """
+    return FieldInfo(
+        number=number,
+        proto_type=proto_type,
+        proto_name=name,
+        json_name=json,
+        type_of=type_of,
+        key_type=key,
+        repeated=repeated,
+        presence=optional
+        or oneof is not None
+        or (proto_type == "message" and not (repeated or key)),
+        oneof=oneof,
+        redact=redact,
+    )
+
 
 _FIELDS: Final[dict[type[Message], dict[str, FieldInfo]]] = {}
 
@@ -51,10 +108,9 @@ def fields_of(message: type[Message]) -> dict[str, FieldInfo]:
 
 def _read_fields(message: type[Message]) -> dict[str, FieldInfo]:
     infos: dict[str, FieldInfo] = {}
-    for item in fields(cast("Any", message)):
-        info: FieldInfo = item.metadata[KEY]
-        proto_name = info.proto_name or item.name
-        infos[item.name] = replace(
+    for name, info in message.__declared__.items():
+        proto_name = info.proto_name or name
+        infos[name] = replace(
             info, proto_name=proto_name, json_name=info.json_name or json_name(proto_name)
         )
     return infos

@@ -9,86 +9,24 @@ attribute reads, an unset message, optional or oneof field is None, and ``bytes(
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sized
-from dataclasses import field as dataclass_field, replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
+from collections.abc import Mapping, Sized
+from dataclasses import Field, field as dataclass_field, make_dataclass, replace
+from functools import cache
+from inspect import get_annotations
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
 import betterproto
 
 from . import json
-from .codec import DecodeError, Decoder, EncodeError, guarded, read_varint, truncated, write_bytes
-from .fields import KEY, REGISTRY, FieldInfo, fields_of, root_package
+from .codec import MAX_DEPTH, DecodeError, Decoder, Encoder, guarded, truncated
+from .decoding import read_varint
+from .encoding import write_bytes
+from .fields import REGISTRY, FieldInfo, fields_of, root_package
 
-if TYPE_CHECKING:
-    from .enums import OpenEnum
-
-__all__ = ["Message", "OneofMessage", "bind", "field"]
+__all__ = ["Message", "OneofMessage", "bind"]
 
 _L = TypeVar("_L", bound=str)
 _M = TypeVar("_M", bound="Message")
-
-_SCALAR_DEFAULTS: Final[Mapping[str, object]] = {
-    "string": "",
-    "bytes": b"",
-    "bool": False,
-    "float": 0.0,
-    "double": 0.0,
-}
-
-
-def field(
-    number: int,
-    proto_type: str,
-    type_of: Callable[[], type[Message | OpenEnum]] | None = None,
-    *,
-    key: str | None = None,
-    repeated: bool = False,
-    optional: bool = False,
-    oneof: str | None = None,
-    name: str = "",
-    json: str = "",
-    redact: bool = False,
-) -> Any:
-    """A dataclass field for one field of a message: its number, its proto type and how it is used.
-
-    ``key`` is the key type of a map. ``name`` is the proto name where Python's differs, and
-    ``json`` the JSON name where it is not the usual one. ``redact`` keeps the value out of repr.
-    """
-    info = FieldInfo(
-        number=number,
-        proto_type=proto_type,
-        proto_name=name,
-        json_name=json,
-        type_of=type_of,
-        key_type=key,
-        repeated=repeated,
-        presence=optional
-        or oneof is not None
-        or (proto_type == "message" and not (repeated or key)),
-        oneof=oneof,
-        redact=redact,
-    )
-    metadata = {
-        KEY: info,
-        "betterproto": betterproto.FieldMetadata(
-            number,
-            "map" if key else proto_type,
-            map_types=(key, proto_type) if key else None,
-            group=oneof,
-            optional=optional,
-        ),
-    }
-    if key:
-        return dataclass_field(default_factory=dict[Any, Any], metadata=metadata)
-    if repeated:
-        return dataclass_field(default_factory=list[Any], metadata=metadata)
-    if info.presence:
-        return dataclass_field(default=None, metadata=metadata)
-    if proto_type == "enum":
-        assert type_of is not None
-        return dataclass_field(default=cast("type[OpenEnum]", type_of())(0), metadata=metadata)
-    return dataclass_field(default=_SCALAR_DEFAULTS.get(proto_type, 0), metadata=metadata)
-
 
 if TYPE_CHECKING:
     # Every method of betterproto's is replaced below, some with other signatures: type checkers,
@@ -98,8 +36,60 @@ else:
     _Base = betterproto.Message
 
 
+@cache
+def _as_dataclass(message: type[Message]) -> type:
+    """A dataclass with the message's fields, for what ``dataclasses`` asks of one."""
+    annotations: dict[str, Any] = {}
+    for base in reversed(message.__mro__):
+        annotations |= get_annotations(base)
+    return make_dataclass(
+        message.__name__,
+        [
+            (name, annotations[name], dataclass_field(**_default(info), metadata=_metadata(info)))
+            for name, info in fields_of(message).items()
+        ],
+        init=False,
+        eq=False,
+        repr=False,
+        kw_only=True,
+    )
+
+
+def _default(info: FieldInfo) -> dict[str, Any]:
+    if info.is_container:
+        return {"default_factory": dict if info.key_type else list}
+    return {"default": info.default}
+
+
+def _metadata(info: FieldInfo) -> dict[str, Any]:
+    return {
+        "wire": info,
+        "betterproto": betterproto.FieldMetadata(
+            info.number,
+            "map" if info.key_type else info.proto_type,
+            map_types=(info.key_type, info.proto_type) if info.key_type else None,
+            group=info.oneof,
+            optional=info.presence and info.oneof is None and info.proto_type != "message",
+        ),
+    }
+
+
+class _OfDataclass:
+    """An attribute by which ``dataclasses`` knows its own, made when it is asked for.
+
+    Making dataclasses of all messages took two thirds of the time to import them.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, message: Message | None, owner: Any) -> Any:
+        return getattr(_as_dataclass(owner), self._name)
+
+
+@dataclass_transform(eq_default=False, kw_only_default=True)
 class Message(_Base):
-    """A message of the contract: a dataclass whose codec was generated.
+    """A message of the contract: a dataclass whose ``__init__`` and codec were generated.
 
     Equality compares fields and unknown fields; ``repr`` shows what is set and hides what the
     contract marks as secret. Messages are mutable and so not hashable.
@@ -107,8 +97,19 @@ class Message(_Base):
 
     #: The full name in the contract, such as ``google.protobuf.Timestamp``.
     __proto_name__: ClassVar[str]
-    _encode: ClassVar[Callable[[Any], bytes]]
+    _encode: ClassVar[Encoder[Any]]
     _decode: ClassVar[Decoder[Any]]
+
+    if TYPE_CHECKING:
+        __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    else:
+        __dataclass_fields__ = _OfDataclass()
+        __dataclass_params__ = _OfDataclass()
+    #: Every field is given by its name.
+    __match_args__ = ()
+
+    #: Attribute to field, as the class and its bases say it.
+    __declared__: ClassVar[Mapping[str, FieldInfo]] = {}
 
     #: pytest takes classes for tests by their names, and a message may be called TestSomething.
     __test__ = False
@@ -122,10 +123,19 @@ class Message(_Base):
     __getstate__ = object.__getstate__
     __reduce__ = object.__reduce__
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take the fields that the class body says, and leave their defaults in their places."""
+        super().__init_subclass__(**options)
+        own = {name: info for name, info in vars(cls).items() if isinstance(info, FieldInfo)}
+        cls.__declared__ = {**cls.__declared__, **own}
+        for name, info in own.items():
+            if info.is_container:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, info.default)
+
     @classmethod
-    def __bind__(
-        cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]
-    ) -> None:
+    def __bind__(cls, proto_name: str, encode: Encoder[Any], decode: Decoder[Any]) -> None:
         """Tie the class to its name in the contract and to its codec; generated code does this."""
         cls.__proto_name__ = proto_name
         cls._encode = staticmethod(encode)
@@ -162,6 +172,9 @@ class Message(_Base):
             if self.is_set(name):
                 yield name, "<redacted>" if info.redact else getattr(self, name)
 
+    def __replace__(self, **changes: Any) -> Self:
+        return replace(self, **changes)
+
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
@@ -181,10 +194,9 @@ class Message(_Base):
 
     def __bytes__(self) -> bytes:
         """The message on the wire; ``EncodeError`` names a field that cannot be sent."""
-        try:
-            return type(self)._encode(self)
-        except RecursionError:
-            raise EncodeError(f"{self.__proto_name__}: messages are nested without end") from None
+        out = bytearray()
+        type(self)._encode(out, self, type(self).__name__, MAX_DEPTH)
+        return bytes(out)
 
     def SerializeToString(self) -> bytes:
         """``bytes(self)``, under the name that google.protobuf uses."""
@@ -279,9 +291,9 @@ class Message(_Base):
         info = fields_of(type(self))[name]
         if info.presence:
             return value is not None
-        if info.repeated or info.key_type:
+        if info.is_container:
             return not isinstance(value, Sized) or len(value) > 0
-        return bool(value != _SCALAR_DEFAULTS.get(info.proto_type, 0)) or str(value) == "-0.0"
+        return bool(value != info.default) or str(value) == "-0.0"
 
     def _which_one_of(self, members: tuple[_L, ...]) -> _L | None:
         """The first of ``members`` that is set; the generated ``which_…`` methods call it."""
@@ -297,9 +309,7 @@ class OneofMessage(Message):
     _siblings: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
-    def __bind__(
-        cls, proto_name: str, encode: Callable[[Any], bytes], decode: Decoder[Any]
-    ) -> None:
+    def __bind__(cls, proto_name: str, encode: Encoder[Any], decode: Decoder[Any]) -> None:
         """As for every message; oneof members learn which others they exclude."""
         super().__bind__(proto_name, encode, decode)
         infos = fields_of(cls)
@@ -319,7 +329,7 @@ class OneofMessage(Message):
 def bind(
     message: type[_M],
     proto_name: str,
-    encode: Callable[[_M], bytes],
+    encode: Encoder[_M],
     decode: Decoder[_M],
 ) -> None:
     """Tie a generated class to its name in the contract and to its generated codec."""

@@ -204,8 +204,8 @@ class _Encoded(Message):
     """A message of google.protobuf on its way through a transport of ours, which sees bytes."""
 
 
-def _encode(message: _Encoded) -> bytes:
-    return bytes(message.unknown_fields)
+def _encode(out: bytearray, message: _Encoded, label: str, depth: int) -> None:
+    out += message.unknown_fields
 
 
 def _decode(data: bytes, pos: int, end: int, depth: int, into: _Encoded | None) -> _Encoded:

@@ -25,7 +25,7 @@ _TEXTS: Final = (
     (re.compile(r"mxgw_\w+_[\w-]+"), "<key>"),
 )
 #: The same by the name of what holds it.
-_NAMES: Final = {"workerProcessId": "<process id>", "client": "<version>"}
+_NAMES: Final = {"workerProcessId": "<process id>", "client": "<version>", "codec": "<kind>"}
 
 
 def stable(data: Any) -> Any:

@@ -181,7 +181,7 @@ def test_a_line_that_is_no_text_is_an_error(mxgw: Run) -> None:
 def test_a_line_may_ask_for_another_form(mxgw: Run) -> None:
     with standard_input(b"version --output csv\n"):
         shown = mxgw("batch").out.splitlines()
-    assert shown[0] == "client,gatewayProtocolVersion"
+    assert shown[0] == "client,codec,gatewayProtocolVersion"
     assert shown[2:] == [END_OF_LINE]
 
 

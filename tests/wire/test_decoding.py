@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from tests.contracts import fragments
 from tests.oracle import encoded, google_or_none, same, varint
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import MxCommandRequest
-from zb_mom_ww_mxgateway_wire.codec import DecodeError
+from zb_mom_ww_mxgateway_wire.codec import DecodeError, EncodeError
 
 EMPTY = fragments()["fragments.empty.Empty"]
 PLAIN = fragments()["fragments.scalars.Plain"]
@@ -160,11 +160,23 @@ def test_unknown_groups_count_as_levels(levels: int, inside: bool) -> None:
         TREE.ours.FromString(message(levels + 1))
 
 
-def test_a_message_deeper_than_python_recurses_is_an_error_and_no_crash() -> None:
+def test_a_message_that_holds_itself_is_an_error_and_no_crash() -> None:
     tree = TREE.ours()
     tree.left = tree
-    with pytest.raises(ValueError, match="nested without end"):
+    with pytest.raises(EncodeError, match=r"Tree\.left: .*deeper than 100 levels"):
         bytes(tree)
+
+
+@pytest.mark.parametrize("depth", [100, 101])
+def test_what_is_sent_nests_no_deeper_than_what_is_taken(depth: int) -> None:
+    tree = TREE.ours()
+    for _ in range(depth):
+        tree = TREE.ours(left=tree)
+    if depth == 100:
+        assert TREE.ours.FromString(bytes(tree)) == tree
+    else:
+        with pytest.raises(EncodeError, match="deeper than 100"):
+            bytes(tree)
 
 
 def test_16_megabytes_of_unknown_fields_are_decoded_and_kept() -> None:

@@ -6,13 +6,11 @@ google/protobuf/wrappers.proto, google/protobuf/duration.proto; edits are lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from zb_mom_ww_mxgateway_wire.message import Message, field
+from zb_mom_ww_mxgateway_wire.fields import field
+from zb_mom_ww_mxgateway_wire.message import Message
 from zb_mom_ww_mxgateway_wire.wellknown import DurationMethods, TimestampMethods, WrapperMethods
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class Timestamp(TimestampMethods, Message):
     """A Timestamp represents a point in time independent of any time zone or local calendar,
     encoded as a count of seconds and fractions of seconds at nanosecond resolution. The count is
@@ -33,80 +31,101 @@ class Timestamp(TimestampMethods, Message):
     999,999,999 inclusive.
     """
 
+    def __init__(self, *, seconds: int = 0, nanos: int = 0) -> None:
+        self.seconds = seconds
+        self.nanos = nanos
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class DoubleValue(WrapperMethods, Message):
     """Wrapper message for `double`."""
 
     value: float = field(1, "double")
     """The double value."""
 
+    def __init__(self, *, value: float = 0.0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class FloatValue(WrapperMethods, Message):
     """Wrapper message for `float`."""
 
     value: float = field(1, "float")
     """The float value."""
 
+    def __init__(self, *, value: float = 0.0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class Int64Value(WrapperMethods, Message):
     """Wrapper message for `int64`."""
 
     value: int = field(1, "int64")
     """The int64 value."""
 
+    def __init__(self, *, value: int = 0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class UInt64Value(WrapperMethods, Message):
     """Wrapper message for `uint64`."""
 
     value: int = field(1, "uint64")
     """The uint64 value."""
 
+    def __init__(self, *, value: int = 0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class Int32Value(WrapperMethods, Message):
     """Wrapper message for `int32`."""
 
     value: int = field(1, "int32")
     """The int32 value."""
 
+    def __init__(self, *, value: int = 0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class UInt32Value(WrapperMethods, Message):
     """Wrapper message for `uint32`."""
 
     value: int = field(1, "uint32")
     """The uint32 value."""
 
+    def __init__(self, *, value: int = 0) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class BoolValue(WrapperMethods, Message):
     """Wrapper message for `bool`."""
 
     value: bool = field(1, "bool")
     """The bool value."""
 
+    def __init__(self, *, value: bool = False) -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class StringValue(WrapperMethods, Message):
     """Wrapper message for `string`."""
 
     value: str = field(1, "string")
     """The string value."""
 
+    def __init__(self, *, value: str = "") -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class BytesValue(WrapperMethods, Message):
     """Wrapper message for `bytes`."""
 
     value: bytes = field(1, "bytes")
     """The bytes value."""
 
+    def __init__(self, *, value: bytes = b"") -> None:
+        self.value = value
 
-@dataclass(eq=False, repr=False, kw_only=True)
+
 class Duration(DurationMethods, Message):
     """A Duration represents a signed, fixed-length span of time represented as a count of seconds
     and fractions of seconds at nanosecond resolution. It is independent of any calendar and
@@ -127,3 +146,7 @@ class Duration(DurationMethods, Message):
     field. For durations of one second or more, a non-zero value for the `nanos` field must be of
     the same sign as the `seconds` field. Must be from -999,999,999 to +999,999,999 inclusive.
     """
+
+    def __init__(self, *, seconds: int = 0, nanos: int = 0) -> None:
+        self.seconds = seconds
+        self.nanos = nanos

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
-from typing import Final
+from typing import Final, TYPE_CHECKING
 
 from grpclib.const import Cardinality, Handler
-from grpclib.server import Stream
 
 from zb_mom_ww_mxgateway_wire.grpc import Metadata, Method, Transport
 
@@ -30,6 +29,9 @@ from .messages import (
     StreamAlarmsRequest,
     StreamEventsRequest,
 )
+
+if TYPE_CHECKING:
+    from grpclib.server import Stream
 
 
 class MxAccessGatewayMethods:
