@@ -26,8 +26,13 @@ $(READY): pyproject.toml
 demo: $(READY) ## Show the main job against a simulator.
 	@$(PY) -m zb_mom_ww_mxgateway_cli demo
 
-test: $(READY) ## Run the tests.
+test: $(READY) ## Run the tests, and those of the codecs once more with the codecs interpreted.
 	$(PY) -m pytest -n auto --dist worksteal
+	@$(MAKE) --no-print-directory test-pure
+
+test-pure: export MXGW_PURE = 1
+test-pure: $(READY) ## Run the tests of codecs and values with the codecs interpreted.
+	$(PY) -m pytest -n auto --dist worksteal tests/wire tests/sdk/test_values*.py
 
 test-deep: $(READY) ## Run the tests with many more examples.
 	$(PY) -m pytest -n auto --dist worksteal --hypothesis-profile=deep
@@ -37,6 +42,9 @@ coverage: $(READY) ## Run the tests and hold lines and branches of src above 95 
 
 generate: $(READY) ## Generate the package from PROTO_DIR into OUT.
 	$(PY) -m codegen generate --proto-dir $(PROTO_DIR) --out $(OUT)
+
+compile: $(READY) ## Compile the codecs anew; changed ones are interpreted until then.
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 
 check: $(READY) ## Hold generated/ against the contract, the contract against its last release, and lint.
 	$(PY) -m codegen check --proto-dir $(PROTO_DIR) --out $(OUT)
@@ -67,4 +75,4 @@ build: $(READY) ## Build the wheel into dist/.
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean: ## Remove what the targets made.
-	$(PYTHON) -c "import shutil; [shutil.rmtree(d, True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis', '.bench')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.pytest_cache', '.ruff_cache', '.hypothesis', '.bench', 'build')]"

@@ -89,6 +89,7 @@ class CodecView:
     stem: str
     label: str
     encodes: tuple[EncodeView, ...]
+    maker: str
     fresh: tuple[str, ...]
     merge: tuple[str, ...]
     groups: Groups
@@ -129,6 +130,7 @@ class CodecViews(Views):
                     self._encode(message, field)
                     for field in sorted(message.fields, key=lambda field: field.number)
                 ),
+                maker="new_leaf" if all(map(_is_leaf, message.fields)) else "new",
                 fresh=(*lists, *(f"{o.accessor}: str | None = None" for o in message.oneofs)),
                 merge=tuple(f"{o.accessor} = m.{o.accessor}()" for o in message.oneofs),
                 groups=groups,
@@ -262,6 +264,11 @@ class CodecViews(Views):
                 )
             ),
         )
+
+
+def _is_leaf(field: ir.Field) -> bool:
+    """Whether the field holds nothing that could lead back to its message."""
+    return not (field.repeated or field.map_key or field.type == "message")
 
 
 def _branch(number: int, wire: int, *store: str, size: int = 0) -> Branch:

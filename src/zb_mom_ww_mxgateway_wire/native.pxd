@@ -12,12 +12,19 @@ cdef extern from *:
     object MXGW_NEW(object type, tuple nothing)
     int PyFloat_Pack4(double value, char *data, int little_endian) except -1
     int PyFloat_Pack8(double value, char *data, int little_endian) except -1
+    void PyObject_GC_UnTrack(void *op)
     double PyFloat_Unpack4(const char *data, int little_endian) except? -1.0
     double PyFloat_Unpack8(const char *data, int little_endian) except? -1.0
 
 
 cdef inline object new(object message):
     return MXGW_NEW(message, ())
+
+
+cdef inline object new_leaf(object message):
+    made = MXGW_NEW(message, ())
+    PyObject_GC_UnTrack(<void *>made)
+    return made
 
 
 cdef inline int put(object message, str name, object value) except -1:

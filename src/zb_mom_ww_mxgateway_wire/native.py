@@ -11,6 +11,10 @@ from typing import Final
 #: An instance without ``__init__``: what the wire does not bring, the class's defaults hold.
 new: Final = object.__new__
 
+#: The same for a message of scalars alone. Compiled, garbage collection passes it by: it can be in no
+#: cycle, and half of a large reply are such messages.
+new_leaf: Final = object.__new__
+
 #: Set an attribute past what ``__setattr__`` of its class does.
 put: Final = object.__setattr__
 

@@ -339,6 +339,13 @@ async def test_a_file_that_holds_no_certificate_is_the_callers_mistake_and_named
         await GatewayClient.from_options(options)
 
 
+@pytest.mark.parametrize("option", ["ca_file", "client_cert_file"])
+async def test_what_is_no_path_is_the_callers_mistake_and_named(option: str) -> None:
+    options = ClientOptions(endpoint="localhost:1", **{option: "file\0.pem"})
+    with pytest.raises(MxGatewayArgumentError, match=option):
+        await GatewayClient.from_options(options)
+
+
 async def test_plaintext_to_a_port_that_talks_tls_says_so(gateway: faulty.Gateway) -> None:
     with pytest.raises(MxGatewayUnavailableError, match="talks no TLS if plaintext was asked for"):
         await open_session(gateway.endpoint)

@@ -71,7 +71,7 @@ def decode_test_connection_request(
 ) -> TestConnectionRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(TestConnectionRequest) if into is None else into
+    m = native.new_leaf(TestConnectionRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -107,7 +107,7 @@ def decode_test_connection_reply(
 ) -> TestConnectionReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(TestConnectionReply) if into is None else into
+    m = native.new_leaf(TestConnectionReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -151,7 +151,7 @@ def decode_get_last_deploy_time_request(
 ) -> GetLastDeployTimeRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(GetLastDeployTimeRequest) if into is None else into
+    m = native.new_leaf(GetLastDeployTimeRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -981,7 +981,7 @@ def decode_galaxy_attribute(
 ) -> GalaxyAttribute:
     if depth < 0:
         raise too_deep()
-    m = native.new(GalaxyAttribute) if into is None else into
+    m = native.new_leaf(GalaxyAttribute) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos

@@ -75,7 +75,7 @@ def decode_timestamp(
 ) -> Timestamp:
     if depth < 0:
         raise too_deep()
-    m = native.new(Timestamp) if into is None else into
+    m = native.new_leaf(Timestamp) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -122,7 +122,7 @@ def decode_double_value(
 ) -> DoubleValue:
     if depth < 0:
         raise too_deep()
-    m = native.new(DoubleValue) if into is None else into
+    m = native.new_leaf(DoubleValue) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -160,7 +160,7 @@ def decode_float_value(
 ) -> FloatValue:
     if depth < 0:
         raise too_deep()
-    m = native.new(FloatValue) if into is None else into
+    m = native.new_leaf(FloatValue) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -198,7 +198,7 @@ def decode_int64_value(
 ) -> Int64Value:
     if depth < 0:
         raise too_deep()
-    m = native.new(Int64Value) if into is None else into
+    m = native.new_leaf(Int64Value) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -243,7 +243,7 @@ def decode_u_int64_value(
 ) -> UInt64Value:
     if depth < 0:
         raise too_deep()
-    m = native.new(UInt64Value) if into is None else into
+    m = native.new_leaf(UInt64Value) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -288,7 +288,7 @@ def decode_int32_value(
 ) -> Int32Value:
     if depth < 0:
         raise too_deep()
-    m = native.new(Int32Value) if into is None else into
+    m = native.new_leaf(Int32Value) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -333,7 +333,7 @@ def decode_u_int32_value(
 ) -> UInt32Value:
     if depth < 0:
         raise too_deep()
-    m = native.new(UInt32Value) if into is None else into
+    m = native.new_leaf(UInt32Value) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -378,7 +378,7 @@ def decode_bool_value(
 ) -> BoolValue:
     if depth < 0:
         raise too_deep()
-    m = native.new(BoolValue) if into is None else into
+    m = native.new_leaf(BoolValue) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -423,7 +423,7 @@ def decode_string_value(
 ) -> StringValue:
     if depth < 0:
         raise too_deep()
-    m = native.new(StringValue) if into is None else into
+    m = native.new_leaf(StringValue) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -472,7 +472,7 @@ def decode_bytes_value(
 ) -> BytesValue:
     if depth < 0:
         raise too_deep()
-    m = native.new(BytesValue) if into is None else into
+    m = native.new_leaf(BytesValue) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -522,7 +522,7 @@ def encode_duration(out: bytearray, m: Duration, label: str, depth: int) -> None
 def decode_duration(data: bytes, pos: int, end: int, depth: int, into: Duration | None) -> Duration:
     if depth < 0:
         raise too_deep()
-    m = native.new(Duration) if into is None else into
+    m = native.new_leaf(Duration) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos

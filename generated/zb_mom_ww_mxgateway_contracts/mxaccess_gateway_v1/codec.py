@@ -375,7 +375,7 @@ def decode_close_session_request(
 ) -> CloseSessionRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(CloseSessionRequest) if into is None else into
+    m = native.new_leaf(CloseSessionRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -505,7 +505,7 @@ def decode_stream_events_request(
 ) -> StreamEventsRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(StreamEventsRequest) if into is None else into
+    m = native.new_leaf(StreamEventsRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -566,7 +566,7 @@ def decode_protocol_status(
 ) -> ProtocolStatus:
     if depth < 0:
         raise too_deep()
-    m = native.new(ProtocolStatus) if into is None else into
+    m = native.new_leaf(ProtocolStatus) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1288,7 +1288,7 @@ def decode_register_command(
 ) -> RegisterCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(RegisterCommand) if into is None else into
+    m = native.new_leaf(RegisterCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1337,7 +1337,7 @@ def decode_unregister_command(
 ) -> UnregisterCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(UnregisterCommand) if into is None else into
+    m = native.new_leaf(UnregisterCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1385,7 +1385,7 @@ def decode_add_item_command(
 ) -> AddItemCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddItemCommand) if into is None else into
+    m = native.new_leaf(AddItemCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1449,7 +1449,7 @@ def decode_add_item2_command(
 ) -> AddItem2Command:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddItem2Command) if into is None else into
+    m = native.new_leaf(AddItem2Command) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1514,7 +1514,7 @@ def decode_remove_item_command(
 ) -> RemoveItemCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(RemoveItemCommand) if into is None else into
+    m = native.new_leaf(RemoveItemCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1564,7 +1564,7 @@ def decode_advise_command(
 ) -> AdviseCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AdviseCommand) if into is None else into
+    m = native.new_leaf(AdviseCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1614,7 +1614,7 @@ def decode_un_advise_command(
 ) -> UnAdviseCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(UnAdviseCommand) if into is None else into
+    m = native.new_leaf(UnAdviseCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1666,7 +1666,7 @@ def decode_advise_supervisory_command(
 ) -> AdviseSupervisoryCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AdviseSupervisoryCommand) if into is None else into
+    m = native.new_leaf(AdviseSupervisoryCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1721,7 +1721,7 @@ def decode_add_buffered_item_command(
 ) -> AddBufferedItemCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddBufferedItemCommand) if into is None else into
+    m = native.new_leaf(AddBufferedItemCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1788,7 +1788,7 @@ def decode_set_buffered_update_interval_command(
 ) -> SetBufferedUpdateIntervalCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(SetBufferedUpdateIntervalCommand) if into is None else into
+    m = native.new_leaf(SetBufferedUpdateIntervalCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1838,7 +1838,7 @@ def decode_suspend_command(
 ) -> SuspendCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(SuspendCommand) if into is None else into
+    m = native.new_leaf(SuspendCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -1888,7 +1888,7 @@ def decode_activate_command(
 ) -> ActivateCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(ActivateCommand) if into is None else into
+    m = native.new_leaf(ActivateCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -2263,7 +2263,7 @@ def decode_authenticate_user_command(
 ) -> AuthenticateUserCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AuthenticateUserCommand) if into is None else into
+    m = native.new_leaf(AuthenticateUserCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -2328,7 +2328,7 @@ def decode_archestr_a_user_to_id_command(
 ) -> ArchestrAUserToIdCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(ArchestrAUserToIdCommand) if into is None else into
+    m = native.new_leaf(ArchestrAUserToIdCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -2894,7 +2894,7 @@ def decode_unsubscribe_alarms_command(
 ) -> UnsubscribeAlarmsCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(UnsubscribeAlarmsCommand) if into is None else into
+    m = native.new_leaf(UnsubscribeAlarmsCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -2945,7 +2945,7 @@ def decode_alarm_subtag_target(
 ) -> AlarmSubtagTarget:
     if depth < 0:
         raise too_deep()
-    m = native.new(AlarmSubtagTarget) if into is None else into
+    m = native.new_leaf(AlarmSubtagTarget) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3016,7 +3016,7 @@ def decode_alarm_failover_config(
 ) -> AlarmFailoverConfig:
     if depth < 0:
         raise too_deep()
-    m = native.new(AlarmFailoverConfig) if into is None else into
+    m = native.new_leaf(AlarmFailoverConfig) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3082,7 +3082,7 @@ def decode_acknowledge_alarm_command(
 ) -> AcknowledgeAlarmCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AcknowledgeAlarmCommand) if into is None else into
+    m = native.new_leaf(AcknowledgeAlarmCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3143,7 +3143,7 @@ def decode_query_active_alarms_command(
 ) -> QueryActiveAlarmsCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(QueryActiveAlarmsCommand) if into is None else into
+    m = native.new_leaf(QueryActiveAlarmsCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3217,7 +3217,7 @@ def decode_acknowledge_alarm_by_name_command(
 ) -> AcknowledgeAlarmByNameCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(AcknowledgeAlarmByNameCommand) if into is None else into
+    m = native.new_leaf(AcknowledgeAlarmByNameCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3930,7 +3930,7 @@ def decode_ping_command(
 ) -> PingCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(PingCommand) if into is None else into
+    m = native.new_leaf(PingCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -3978,7 +3978,7 @@ def decode_get_session_state_command(
 ) -> GetSessionStateCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(GetSessionStateCommand) if into is None else into
+    m = native.new_leaf(GetSessionStateCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4011,7 +4011,7 @@ def decode_get_worker_info_command(
 ) -> GetWorkerInfoCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(GetWorkerInfoCommand) if into is None else into
+    m = native.new_leaf(GetWorkerInfoCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4047,7 +4047,7 @@ def decode_drain_events_command(
 ) -> DrainEventsCommand:
     if depth < 0:
         raise too_deep()
-    m = native.new(DrainEventsCommand) if into is None else into
+    m = native.new_leaf(DrainEventsCommand) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4584,7 +4584,7 @@ def decode_register_reply(
 ) -> RegisterReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(RegisterReply) if into is None else into
+    m = native.new_leaf(RegisterReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4629,7 +4629,7 @@ def decode_add_item_reply(
 ) -> AddItemReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddItemReply) if into is None else into
+    m = native.new_leaf(AddItemReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4674,7 +4674,7 @@ def decode_add_item2_reply(
 ) -> AddItem2Reply:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddItem2Reply) if into is None else into
+    m = native.new_leaf(AddItem2Reply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4721,7 +4721,7 @@ def decode_add_buffered_item_reply(
 ) -> AddBufferedItemReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(AddBufferedItemReply) if into is None else into
+    m = native.new_leaf(AddBufferedItemReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4870,7 +4870,7 @@ def decode_authenticate_user_reply(
 ) -> AuthenticateUserReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(AuthenticateUserReply) if into is None else into
+    m = native.new_leaf(AuthenticateUserReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -4917,7 +4917,7 @@ def decode_archestr_a_user_to_id_reply(
 ) -> ArchestrAUserToIdReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(ArchestrAUserToIdReply) if into is None else into
+    m = native.new_leaf(ArchestrAUserToIdReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5031,7 +5031,7 @@ def decode_subscribe_result(
 ) -> SubscribeResult:
     if depth < 0:
         raise too_deep()
-    m = native.new(SubscribeResult) if into is None else into
+    m = native.new_leaf(SubscribeResult) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5097,7 +5097,7 @@ def decode_acknowledge_alarm_reply_payload(
 ) -> AcknowledgeAlarmReplyPayload:
     if depth < 0:
         raise too_deep()
-    m = native.new(AcknowledgeAlarmReplyPayload) if into is None else into
+    m = native.new_leaf(AcknowledgeAlarmReplyPayload) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5515,7 +5515,7 @@ def decode_get_session_state_reply(
 ) -> GetSessionStateReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(GetSessionStateReply) if into is None else into
+    m = native.new_leaf(GetSessionStateReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5571,7 +5571,7 @@ def decode_get_worker_info_reply(
 ) -> GetWorkerInfoReply:
     if depth < 0:
         raise too_deep()
-    m = native.new(GetWorkerInfoReply) if into is None else into
+    m = native.new_leaf(GetWorkerInfoReply) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5943,7 +5943,7 @@ def decode_on_data_change_event(
 ) -> OnDataChangeEvent:
     if depth < 0:
         raise too_deep()
-    m = native.new(OnDataChangeEvent) if into is None else into
+    m = native.new_leaf(OnDataChangeEvent) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -5976,7 +5976,7 @@ def decode_on_write_complete_event(
 ) -> OnWriteCompleteEvent:
     if depth < 0:
         raise too_deep()
-    m = native.new(OnWriteCompleteEvent) if into is None else into
+    m = native.new_leaf(OnWriteCompleteEvent) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -6009,7 +6009,7 @@ def decode_operation_complete_event(
 ) -> OperationCompleteEvent:
     if depth < 0:
         raise too_deep()
-    m = native.new(OperationCompleteEvent) if into is None else into
+    m = native.new_leaf(OperationCompleteEvent) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -6352,7 +6352,7 @@ def decode_replay_gap(
 ) -> ReplayGap:
     if depth < 0:
         raise too_deep()
-    m = native.new(ReplayGap) if into is None else into
+    m = native.new_leaf(ReplayGap) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -7371,7 +7371,7 @@ def decode_mx_status_proxy(
 ) -> MxStatusProxy:
     if depth < 0:
         raise too_deep()
-    m = native.new(MxStatusProxy) if into is None else into
+    m = native.new_leaf(MxStatusProxy) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -7452,7 +7452,7 @@ def decode_acknowledge_alarm_request(
 ) -> AcknowledgeAlarmRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(AcknowledgeAlarmRequest) if into is None else into
+    m = native.new_leaf(AcknowledgeAlarmRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -7598,7 +7598,7 @@ def decode_stream_alarms_request(
 ) -> StreamAlarmsRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(StreamAlarmsRequest) if into is None else into
+    m = native.new_leaf(StreamAlarmsRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -7659,7 +7659,7 @@ def decode_query_active_alarms_request(
 ) -> QueryActiveAlarmsRequest:
     if depth < 0:
         raise too_deep()
-    m = native.new(QueryActiveAlarmsRequest) if into is None else into
+    m = native.new_leaf(QueryActiveAlarmsRequest) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos

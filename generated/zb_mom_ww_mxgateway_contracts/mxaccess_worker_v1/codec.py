@@ -298,7 +298,7 @@ def decode_gateway_hello(
 ) -> GatewayHello:
     if depth < 0:
         raise too_deep()
-    m = native.new(GatewayHello) if into is None else into
+    m = native.new_leaf(GatewayHello) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -367,7 +367,7 @@ def decode_worker_hello(
 ) -> WorkerHello:
     if depth < 0:
         raise too_deep()
-    m = native.new(WorkerHello) if into is None else into
+    m = native.new_leaf(WorkerHello) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -640,7 +640,7 @@ def decode_worker_cancel(
 ) -> WorkerCancel:
     if depth < 0:
         raise too_deep()
-    m = native.new(WorkerCancel) if into is None else into
+    m = native.new_leaf(WorkerCancel) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
@@ -969,7 +969,7 @@ def decode_worker_fault(
 ) -> WorkerFault:
     if depth < 0:
         raise too_deep()
-    m = native.new(WorkerFault) if into is None else into
+    m = native.new_leaf(WorkerFault) if into is None else into
     unknown: list[bytes] | None = None
     while pos < end:
         start = pos
