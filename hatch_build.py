@@ -107,7 +107,7 @@ def compile_modules(
         from setuptools.errors import BaseError, CCompilerError
     except ImportError as error:
         raise CompileError(f"{error.name} is missing") from error
-    here = Path.cwd()
+    here, out = Path.cwd(), out.resolve()
     try:
         os.chdir(sources)  # Cython names modules by where they are
         extensions = cythonize(
@@ -125,7 +125,7 @@ def compile_modules(
         command = Distribution({"name": PACKAGE, "ext_modules": extensions}).get_command_obj(
             "build_ext"
         )
-        command.build_lib, command.build_temp = str(out), str(sources / "objects")
+        command.build_lib, command.build_temp = str(out), "objects"
         command.parallel = os.cpu_count()
         command.ensure_finalized()
         command.run()
