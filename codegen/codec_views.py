@@ -58,6 +58,7 @@ class EncodeView:
     name: str
     label: str
     tag: str
+    keyword: str = "if"
     condition: str = ""
     write: str = ""
     encode: str = ""
@@ -126,10 +127,7 @@ class CodecViews(Views):
                 proto_name=repr(message.proto_name),
                 stem=message.stem,
                 label=repr(message.name),
-                encodes=tuple(
-                    self._encode(message, field)
-                    for field in sorted(message.fields, key=lambda field: field.number)
-                ),
+                encodes=tuple(self._encodes(message)),
                 maker="new_leaf" if all(map(_is_leaf, message.fields)) else "new",
                 fresh=(*lists, *(f"{o.accessor}: str | None = None" for o in message.oneofs)),
                 merge=tuple(f"{o.accessor} = m.{o.accessor}()" for o in message.oneofs),
@@ -157,6 +155,14 @@ class CodecViews(Views):
     def _codec(self, verb: str, ref: ir.Ref) -> str:
         function = f"{verb}_{self._schema.message(ref).stem}"
         return function if ref.module == self._package.module else f"{ref.module}_codec.{function}"
+
+    def _encodes(self, message: ir.Message) -> Iterable[EncodeView]:
+        """Fields in the order of their numbers; of members of a oneof only one is looked for."""
+        before: str | None = None
+        for field in sorted(message.fields, key=lambda field: field.number):
+            view = self._encode(message, field)
+            yield replace(view, keyword="elif") if field.oneof and field.oneof == before else view
+            before = field.oneof
 
     def _encode(self, message: ir.Message, field: ir.Field) -> EncodeView:
         label = repr(f"{message.name}.{field.name}")

@@ -253,10 +253,10 @@ def encode_discover_hierarchy_request(
     if (its_root_gobject_id := m.root_gobject_id) is not None:
         out.append(0x18)
         write_int32(out, its_root_gobject_id, "DiscoverHierarchyRequest.root_gobject_id")
-    if (its_root_tag_name := m.root_tag_name) is not None:
+    elif (its_root_tag_name := m.root_tag_name) is not None:
         out.append(0x22)
         write_string(out, its_root_tag_name, "DiscoverHierarchyRequest.root_tag_name")
-    if (its_root_contained_path := m.root_contained_path) is not None:
+    elif (its_root_contained_path := m.root_contained_path) is not None:
         out.append(0x2A)
         write_string(out, its_root_contained_path, "DiscoverHierarchyRequest.root_contained_path")
     if (its_max_depth := m.max_depth) is not None:
@@ -618,10 +618,10 @@ def encode_browse_children_request(
     if (its_parent_gobject_id := m.parent_gobject_id) is not None:
         out.append(0x08)
         write_int32(out, its_parent_gobject_id, "BrowseChildrenRequest.parent_gobject_id")
-    if (its_parent_tag_name := m.parent_tag_name) is not None:
+    elif (its_parent_tag_name := m.parent_tag_name) is not None:
         out.append(0x12)
         write_string(out, its_parent_tag_name, "BrowseChildrenRequest.parent_tag_name")
-    if (its_parent_contained_path := m.parent_contained_path) is not None:
+    elif (its_parent_contained_path := m.parent_contained_path) is not None:
         out.append(0x1A)
         write_string(out, its_parent_contained_path, "BrowseChildrenRequest.parent_contained_path")
     if (its_page_size := m.page_size) != 0:

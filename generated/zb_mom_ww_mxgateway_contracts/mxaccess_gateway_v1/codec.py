@@ -681,51 +681,51 @@ def encode_mx_command(out: bytearray, m: MxCommand, label: str, depth: int) -> N
         start = begin(out)
         encode_register_command(out, its_register, "MxCommand.register", depth - 1)
         finish(out, start)
-    if (its_unregister := m.unregister) is not None:
+    elif (its_unregister := m.unregister) is not None:
         out.append(0x5A)
         start = begin(out)
         encode_unregister_command(out, its_unregister, "MxCommand.unregister", depth - 1)
         finish(out, start)
-    if (its_add_item := m.add_item) is not None:
+    elif (its_add_item := m.add_item) is not None:
         out.append(0x62)
         start = begin(out)
         encode_add_item_command(out, its_add_item, "MxCommand.add_item", depth - 1)
         finish(out, start)
-    if (its_add_item2 := m.add_item2) is not None:
+    elif (its_add_item2 := m.add_item2) is not None:
         out.append(0x6A)
         start = begin(out)
         encode_add_item2_command(out, its_add_item2, "MxCommand.add_item2", depth - 1)
         finish(out, start)
-    if (its_remove_item := m.remove_item) is not None:
+    elif (its_remove_item := m.remove_item) is not None:
         out.append(0x72)
         start = begin(out)
         encode_remove_item_command(out, its_remove_item, "MxCommand.remove_item", depth - 1)
         finish(out, start)
-    if (its_advise := m.advise) is not None:
+    elif (its_advise := m.advise) is not None:
         out.append(0x7A)
         start = begin(out)
         encode_advise_command(out, its_advise, "MxCommand.advise", depth - 1)
         finish(out, start)
-    if (its_un_advise := m.un_advise) is not None:
+    elif (its_un_advise := m.un_advise) is not None:
         out += b"\x82\x01"
         start = begin(out)
         encode_un_advise_command(out, its_un_advise, "MxCommand.un_advise", depth - 1)
         finish(out, start)
-    if (its_advise_supervisory := m.advise_supervisory) is not None:
+    elif (its_advise_supervisory := m.advise_supervisory) is not None:
         out += b"\x8a\x01"
         start = begin(out)
         encode_advise_supervisory_command(
             out, its_advise_supervisory, "MxCommand.advise_supervisory", depth - 1
         )
         finish(out, start)
-    if (its_add_buffered_item := m.add_buffered_item) is not None:
+    elif (its_add_buffered_item := m.add_buffered_item) is not None:
         out += b"\x92\x01"
         start = begin(out)
         encode_add_buffered_item_command(
             out, its_add_buffered_item, "MxCommand.add_buffered_item", depth - 1
         )
         finish(out, start)
-    if (its_set_buffered_update_interval := m.set_buffered_update_interval) is not None:
+    elif (its_set_buffered_update_interval := m.set_buffered_update_interval) is not None:
         out += b"\x9a\x01"
         start = begin(out)
         encode_set_buffered_update_interval_command(
@@ -735,121 +735,121 @@ def encode_mx_command(out: bytearray, m: MxCommand, label: str, depth: int) -> N
             depth - 1,
         )
         finish(out, start)
-    if (its_suspend := m.suspend) is not None:
+    elif (its_suspend := m.suspend) is not None:
         out += b"\xa2\x01"
         start = begin(out)
         encode_suspend_command(out, its_suspend, "MxCommand.suspend", depth - 1)
         finish(out, start)
-    if (its_activate := m.activate) is not None:
+    elif (its_activate := m.activate) is not None:
         out += b"\xaa\x01"
         start = begin(out)
         encode_activate_command(out, its_activate, "MxCommand.activate", depth - 1)
         finish(out, start)
-    if (its_write := m.write) is not None:
+    elif (its_write := m.write) is not None:
         out += b"\xb2\x01"
         start = begin(out)
         encode_write_command(out, its_write, "MxCommand.write", depth - 1)
         finish(out, start)
-    if (its_write2 := m.write2) is not None:
+    elif (its_write2 := m.write2) is not None:
         out += b"\xba\x01"
         start = begin(out)
         encode_write2_command(out, its_write2, "MxCommand.write2", depth - 1)
         finish(out, start)
-    if (its_write_secured := m.write_secured) is not None:
+    elif (its_write_secured := m.write_secured) is not None:
         out += b"\xc2\x01"
         start = begin(out)
         encode_write_secured_command(out, its_write_secured, "MxCommand.write_secured", depth - 1)
         finish(out, start)
-    if (its_write_secured2 := m.write_secured2) is not None:
+    elif (its_write_secured2 := m.write_secured2) is not None:
         out += b"\xca\x01"
         start = begin(out)
         encode_write_secured2_command(
             out, its_write_secured2, "MxCommand.write_secured2", depth - 1
         )
         finish(out, start)
-    if (its_authenticate_user := m.authenticate_user) is not None:
+    elif (its_authenticate_user := m.authenticate_user) is not None:
         out += b"\xd2\x01"
         start = begin(out)
         encode_authenticate_user_command(
             out, its_authenticate_user, "MxCommand.authenticate_user", depth - 1
         )
         finish(out, start)
-    if (its_archestra_user_to_id := m.archestra_user_to_id) is not None:
+    elif (its_archestra_user_to_id := m.archestra_user_to_id) is not None:
         out += b"\xda\x01"
         start = begin(out)
         encode_archestr_a_user_to_id_command(
             out, its_archestra_user_to_id, "MxCommand.archestra_user_to_id", depth - 1
         )
         finish(out, start)
-    if (its_add_item_bulk := m.add_item_bulk) is not None:
+    elif (its_add_item_bulk := m.add_item_bulk) is not None:
         out += b"\xe2\x01"
         start = begin(out)
         encode_add_item_bulk_command(out, its_add_item_bulk, "MxCommand.add_item_bulk", depth - 1)
         finish(out, start)
-    if (its_advise_item_bulk := m.advise_item_bulk) is not None:
+    elif (its_advise_item_bulk := m.advise_item_bulk) is not None:
         out += b"\xea\x01"
         start = begin(out)
         encode_advise_item_bulk_command(
             out, its_advise_item_bulk, "MxCommand.advise_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_remove_item_bulk := m.remove_item_bulk) is not None:
+    elif (its_remove_item_bulk := m.remove_item_bulk) is not None:
         out += b"\xf2\x01"
         start = begin(out)
         encode_remove_item_bulk_command(
             out, its_remove_item_bulk, "MxCommand.remove_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_un_advise_item_bulk := m.un_advise_item_bulk) is not None:
+    elif (its_un_advise_item_bulk := m.un_advise_item_bulk) is not None:
         out += b"\xfa\x01"
         start = begin(out)
         encode_un_advise_item_bulk_command(
             out, its_un_advise_item_bulk, "MxCommand.un_advise_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_subscribe_bulk := m.subscribe_bulk) is not None:
+    elif (its_subscribe_bulk := m.subscribe_bulk) is not None:
         out += b"\x82\x02"
         start = begin(out)
         encode_subscribe_bulk_command(
             out, its_subscribe_bulk, "MxCommand.subscribe_bulk", depth - 1
         )
         finish(out, start)
-    if (its_unsubscribe_bulk := m.unsubscribe_bulk) is not None:
+    elif (its_unsubscribe_bulk := m.unsubscribe_bulk) is not None:
         out += b"\x8a\x02"
         start = begin(out)
         encode_unsubscribe_bulk_command(
             out, its_unsubscribe_bulk, "MxCommand.unsubscribe_bulk", depth - 1
         )
         finish(out, start)
-    if (its_subscribe_alarms := m.subscribe_alarms) is not None:
+    elif (its_subscribe_alarms := m.subscribe_alarms) is not None:
         out += b"\x92\x02"
         start = begin(out)
         encode_subscribe_alarms_command(
             out, its_subscribe_alarms, "MxCommand.subscribe_alarms", depth - 1
         )
         finish(out, start)
-    if (its_unsubscribe_alarms := m.unsubscribe_alarms) is not None:
+    elif (its_unsubscribe_alarms := m.unsubscribe_alarms) is not None:
         out += b"\x9a\x02"
         start = begin(out)
         encode_unsubscribe_alarms_command(
             out, its_unsubscribe_alarms, "MxCommand.unsubscribe_alarms", depth - 1
         )
         finish(out, start)
-    if (its_acknowledge_alarm_command := m.acknowledge_alarm_command) is not None:
+    elif (its_acknowledge_alarm_command := m.acknowledge_alarm_command) is not None:
         out += b"\xa2\x02"
         start = begin(out)
         encode_acknowledge_alarm_command(
             out, its_acknowledge_alarm_command, "MxCommand.acknowledge_alarm_command", depth - 1
         )
         finish(out, start)
-    if (its_query_active_alarms_command := m.query_active_alarms_command) is not None:
+    elif (its_query_active_alarms_command := m.query_active_alarms_command) is not None:
         out += b"\xaa\x02"
         start = begin(out)
         encode_query_active_alarms_command(
             out, its_query_active_alarms_command, "MxCommand.query_active_alarms_command", depth - 1
         )
         finish(out, start)
-    if (its_acknowledge_alarm_by_name_command := m.acknowledge_alarm_by_name_command) is not None:
+    elif (its_acknowledge_alarm_by_name_command := m.acknowledge_alarm_by_name_command) is not None:
         out += b"\xb2\x02"
         start = begin(out)
         encode_acknowledge_alarm_by_name_command(
@@ -859,60 +859,60 @@ def encode_mx_command(out: bytearray, m: MxCommand, label: str, depth: int) -> N
             depth - 1,
         )
         finish(out, start)
-    if (its_write_bulk := m.write_bulk) is not None:
+    elif (its_write_bulk := m.write_bulk) is not None:
         out += b"\xba\x02"
         start = begin(out)
         encode_write_bulk_command(out, its_write_bulk, "MxCommand.write_bulk", depth - 1)
         finish(out, start)
-    if (its_write2_bulk := m.write2_bulk) is not None:
+    elif (its_write2_bulk := m.write2_bulk) is not None:
         out += b"\xc2\x02"
         start = begin(out)
         encode_write2_bulk_command(out, its_write2_bulk, "MxCommand.write2_bulk", depth - 1)
         finish(out, start)
-    if (its_write_secured_bulk := m.write_secured_bulk) is not None:
+    elif (its_write_secured_bulk := m.write_secured_bulk) is not None:
         out += b"\xca\x02"
         start = begin(out)
         encode_write_secured_bulk_command(
             out, its_write_secured_bulk, "MxCommand.write_secured_bulk", depth - 1
         )
         finish(out, start)
-    if (its_write_secured2_bulk := m.write_secured2_bulk) is not None:
+    elif (its_write_secured2_bulk := m.write_secured2_bulk) is not None:
         out += b"\xd2\x02"
         start = begin(out)
         encode_write_secured2_bulk_command(
             out, its_write_secured2_bulk, "MxCommand.write_secured2_bulk", depth - 1
         )
         finish(out, start)
-    if (its_read_bulk := m.read_bulk) is not None:
+    elif (its_read_bulk := m.read_bulk) is not None:
         out += b"\xda\x02"
         start = begin(out)
         encode_read_bulk_command(out, its_read_bulk, "MxCommand.read_bulk", depth - 1)
         finish(out, start)
-    if (its_ping := m.ping) is not None:
+    elif (its_ping := m.ping) is not None:
         out += b"\xa2\x06"
         start = begin(out)
         encode_ping_command(out, its_ping, "MxCommand.ping", depth - 1)
         finish(out, start)
-    if (its_get_session_state := m.get_session_state) is not None:
+    elif (its_get_session_state := m.get_session_state) is not None:
         out += b"\xaa\x06"
         start = begin(out)
         encode_get_session_state_command(
             out, its_get_session_state, "MxCommand.get_session_state", depth - 1
         )
         finish(out, start)
-    if (its_get_worker_info := m.get_worker_info) is not None:
+    elif (its_get_worker_info := m.get_worker_info) is not None:
         out += b"\xb2\x06"
         start = begin(out)
         encode_get_worker_info_command(
             out, its_get_worker_info, "MxCommand.get_worker_info", depth - 1
         )
         finish(out, start)
-    if (its_drain_events := m.drain_events) is not None:
+    elif (its_drain_events := m.drain_events) is not None:
         out += b"\xba\x06"
         start = begin(out)
         encode_drain_events_command(out, its_drain_events, "MxCommand.drain_events", depth - 1)
         finish(out, start)
-    if (its_shutdown_worker := m.shutdown_worker) is not None:
+    elif (its_shutdown_worker := m.shutdown_worker) is not None:
         out += b"\xc2\x06"
         start = begin(out)
         encode_shutdown_worker_command(
@@ -4174,147 +4174,147 @@ def encode_mx_command_reply(out: bytearray, m: MxCommandReply, label: str, depth
         start = begin(out)
         encode_register_reply(out, its_register, "MxCommandReply.register", depth - 1)
         finish(out, start)
-    if (its_add_item := m.add_item) is not None:
+    elif (its_add_item := m.add_item) is not None:
         out += b"\xaa\x01"
         start = begin(out)
         encode_add_item_reply(out, its_add_item, "MxCommandReply.add_item", depth - 1)
         finish(out, start)
-    if (its_add_item2 := m.add_item2) is not None:
+    elif (its_add_item2 := m.add_item2) is not None:
         out += b"\xb2\x01"
         start = begin(out)
         encode_add_item2_reply(out, its_add_item2, "MxCommandReply.add_item2", depth - 1)
         finish(out, start)
-    if (its_add_buffered_item := m.add_buffered_item) is not None:
+    elif (its_add_buffered_item := m.add_buffered_item) is not None:
         out += b"\xba\x01"
         start = begin(out)
         encode_add_buffered_item_reply(
             out, its_add_buffered_item, "MxCommandReply.add_buffered_item", depth - 1
         )
         finish(out, start)
-    if (its_suspend := m.suspend) is not None:
+    elif (its_suspend := m.suspend) is not None:
         out += b"\xc2\x01"
         start = begin(out)
         encode_suspend_reply(out, its_suspend, "MxCommandReply.suspend", depth - 1)
         finish(out, start)
-    if (its_activate := m.activate) is not None:
+    elif (its_activate := m.activate) is not None:
         out += b"\xca\x01"
         start = begin(out)
         encode_activate_reply(out, its_activate, "MxCommandReply.activate", depth - 1)
         finish(out, start)
-    if (its_authenticate_user := m.authenticate_user) is not None:
+    elif (its_authenticate_user := m.authenticate_user) is not None:
         out += b"\xd2\x01"
         start = begin(out)
         encode_authenticate_user_reply(
             out, its_authenticate_user, "MxCommandReply.authenticate_user", depth - 1
         )
         finish(out, start)
-    if (its_archestra_user_to_id := m.archestra_user_to_id) is not None:
+    elif (its_archestra_user_to_id := m.archestra_user_to_id) is not None:
         out += b"\xda\x01"
         start = begin(out)
         encode_archestr_a_user_to_id_reply(
             out, its_archestra_user_to_id, "MxCommandReply.archestra_user_to_id", depth - 1
         )
         finish(out, start)
-    if (its_add_item_bulk := m.add_item_bulk) is not None:
+    elif (its_add_item_bulk := m.add_item_bulk) is not None:
         out += b"\xe2\x01"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_add_item_bulk, "MxCommandReply.add_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_advise_item_bulk := m.advise_item_bulk) is not None:
+    elif (its_advise_item_bulk := m.advise_item_bulk) is not None:
         out += b"\xea\x01"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_advise_item_bulk, "MxCommandReply.advise_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_remove_item_bulk := m.remove_item_bulk) is not None:
+    elif (its_remove_item_bulk := m.remove_item_bulk) is not None:
         out += b"\xf2\x01"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_remove_item_bulk, "MxCommandReply.remove_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_un_advise_item_bulk := m.un_advise_item_bulk) is not None:
+    elif (its_un_advise_item_bulk := m.un_advise_item_bulk) is not None:
         out += b"\xfa\x01"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_un_advise_item_bulk, "MxCommandReply.un_advise_item_bulk", depth - 1
         )
         finish(out, start)
-    if (its_subscribe_bulk := m.subscribe_bulk) is not None:
+    elif (its_subscribe_bulk := m.subscribe_bulk) is not None:
         out += b"\x82\x02"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_subscribe_bulk, "MxCommandReply.subscribe_bulk", depth - 1
         )
         finish(out, start)
-    if (its_unsubscribe_bulk := m.unsubscribe_bulk) is not None:
+    elif (its_unsubscribe_bulk := m.unsubscribe_bulk) is not None:
         out += b"\x8a\x02"
         start = begin(out)
         encode_bulk_subscribe_reply(
             out, its_unsubscribe_bulk, "MxCommandReply.unsubscribe_bulk", depth - 1
         )
         finish(out, start)
-    if (its_acknowledge_alarm := m.acknowledge_alarm) is not None:
+    elif (its_acknowledge_alarm := m.acknowledge_alarm) is not None:
         out += b"\x92\x02"
         start = begin(out)
         encode_acknowledge_alarm_reply_payload(
             out, its_acknowledge_alarm, "MxCommandReply.acknowledge_alarm", depth - 1
         )
         finish(out, start)
-    if (its_query_active_alarms := m.query_active_alarms) is not None:
+    elif (its_query_active_alarms := m.query_active_alarms) is not None:
         out += b"\x9a\x02"
         start = begin(out)
         encode_query_active_alarms_reply_payload(
             out, its_query_active_alarms, "MxCommandReply.query_active_alarms", depth - 1
         )
         finish(out, start)
-    if (its_write_bulk := m.write_bulk) is not None:
+    elif (its_write_bulk := m.write_bulk) is not None:
         out += b"\xa2\x02"
         start = begin(out)
         encode_bulk_write_reply(out, its_write_bulk, "MxCommandReply.write_bulk", depth - 1)
         finish(out, start)
-    if (its_write2_bulk := m.write2_bulk) is not None:
+    elif (its_write2_bulk := m.write2_bulk) is not None:
         out += b"\xaa\x02"
         start = begin(out)
         encode_bulk_write_reply(out, its_write2_bulk, "MxCommandReply.write2_bulk", depth - 1)
         finish(out, start)
-    if (its_write_secured_bulk := m.write_secured_bulk) is not None:
+    elif (its_write_secured_bulk := m.write_secured_bulk) is not None:
         out += b"\xb2\x02"
         start = begin(out)
         encode_bulk_write_reply(
             out, its_write_secured_bulk, "MxCommandReply.write_secured_bulk", depth - 1
         )
         finish(out, start)
-    if (its_write_secured2_bulk := m.write_secured2_bulk) is not None:
+    elif (its_write_secured2_bulk := m.write_secured2_bulk) is not None:
         out += b"\xba\x02"
         start = begin(out)
         encode_bulk_write_reply(
             out, its_write_secured2_bulk, "MxCommandReply.write_secured2_bulk", depth - 1
         )
         finish(out, start)
-    if (its_read_bulk := m.read_bulk) is not None:
+    elif (its_read_bulk := m.read_bulk) is not None:
         out += b"\xc2\x02"
         start = begin(out)
         encode_bulk_read_reply(out, its_read_bulk, "MxCommandReply.read_bulk", depth - 1)
         finish(out, start)
-    if (its_get_session_state := m.get_session_state) is not None:
+    elif (its_get_session_state := m.get_session_state) is not None:
         out += b"\xa2\x06"
         start = begin(out)
         encode_get_session_state_reply(
             out, its_get_session_state, "MxCommandReply.get_session_state", depth - 1
         )
         finish(out, start)
-    if (its_get_worker_info := m.get_worker_info) is not None:
+    elif (its_get_worker_info := m.get_worker_info) is not None:
         out += b"\xaa\x06"
         start = begin(out)
         encode_get_worker_info_reply(
             out, its_get_worker_info, "MxCommandReply.get_worker_info", depth - 1
         )
         finish(out, start)
-    if (its_drain_events := m.drain_events) is not None:
+    elif (its_drain_events := m.drain_events) is not None:
         out += b"\xb2\x06"
         start = begin(out)
         encode_drain_events_reply(out, its_drain_events, "MxCommandReply.drain_events", depth - 1)
@@ -5741,35 +5741,35 @@ def encode_mx_event(out: bytearray, m: MxEvent, label: str, depth: int) -> None:
         start = begin(out)
         encode_on_data_change_event(out, its_on_data_change, "MxEvent.on_data_change", depth - 1)
         finish(out, start)
-    if (its_on_write_complete := m.on_write_complete) is not None:
+    elif (its_on_write_complete := m.on_write_complete) is not None:
         out += b"\xaa\x01"
         start = begin(out)
         encode_on_write_complete_event(
             out, its_on_write_complete, "MxEvent.on_write_complete", depth - 1
         )
         finish(out, start)
-    if (its_operation_complete := m.operation_complete) is not None:
+    elif (its_operation_complete := m.operation_complete) is not None:
         out += b"\xb2\x01"
         start = begin(out)
         encode_operation_complete_event(
             out, its_operation_complete, "MxEvent.operation_complete", depth - 1
         )
         finish(out, start)
-    if (its_on_buffered_data_change := m.on_buffered_data_change) is not None:
+    elif (its_on_buffered_data_change := m.on_buffered_data_change) is not None:
         out += b"\xba\x01"
         start = begin(out)
         encode_on_buffered_data_change_event(
             out, its_on_buffered_data_change, "MxEvent.on_buffered_data_change", depth - 1
         )
         finish(out, start)
-    if (its_on_alarm_transition := m.on_alarm_transition) is not None:
+    elif (its_on_alarm_transition := m.on_alarm_transition) is not None:
         out += b"\xc2\x01"
         start = begin(out)
         encode_on_alarm_transition_event(
             out, its_on_alarm_transition, "MxEvent.on_alarm_transition", depth - 1
         )
         finish(out, start)
-    if (its_on_alarm_provider_mode_changed := m.on_alarm_provider_mode_changed) is not None:
+    elif (its_on_alarm_provider_mode_changed := m.on_alarm_provider_mode_changed) is not None:
         out += b"\xca\x01"
         start = begin(out)
         encode_on_alarm_provider_mode_changed_event(
@@ -6405,37 +6405,37 @@ def encode_mx_value(out: bytearray, m: MxValue, label: str, depth: int) -> None:
     if (its_bool_value := m.bool_value) is not None:
         out.append(0x50)
         write_bool(out, its_bool_value, "MxValue.bool_value")
-    if (its_int32_value := m.int32_value) is not None:
+    elif (its_int32_value := m.int32_value) is not None:
         out.append(0x58)
         write_int32(out, its_int32_value, "MxValue.int32_value")
-    if (its_int64_value := m.int64_value) is not None:
+    elif (its_int64_value := m.int64_value) is not None:
         out.append(0x60)
         write_int64(out, its_int64_value, "MxValue.int64_value")
-    if (its_float_value := m.float_value) is not None:
+    elif (its_float_value := m.float_value) is not None:
         out.append(0x6D)
         write_float(out, its_float_value, "MxValue.float_value")
-    if (its_double_value := m.double_value) is not None:
+    elif (its_double_value := m.double_value) is not None:
         out.append(0x71)
         write_double(out, its_double_value, "MxValue.double_value")
-    if (its_string_value := m.string_value) is not None:
+    elif (its_string_value := m.string_value) is not None:
         out.append(0x7A)
         write_string(out, its_string_value, "MxValue.string_value")
-    if (its_timestamp_value := m.timestamp_value) is not None:
+    elif (its_timestamp_value := m.timestamp_value) is not None:
         out += b"\x82\x01"
         start = begin(out)
         google_protobuf_codec.encode_timestamp(
             out, its_timestamp_value, "MxValue.timestamp_value", depth - 1
         )
         finish(out, start)
-    if (its_array_value := m.array_value) is not None:
+    elif (its_array_value := m.array_value) is not None:
         out += b"\x8a\x01"
         start = begin(out)
         encode_mx_array(out, its_array_value, "MxValue.array_value", depth - 1)
         finish(out, start)
-    if (its_raw_value := m.raw_value) is not None:
+    elif (its_raw_value := m.raw_value) is not None:
         out += b"\x92\x01"
         write_bytes(out, its_raw_value, "MxValue.raw_value")
-    if (its_sparse_array_value := m.sparse_array_value) is not None:
+    elif (its_sparse_array_value := m.sparse_array_value) is not None:
         out += b"\x9a\x01"
         start = begin(out)
         encode_mx_sparse_array(out, its_sparse_array_value, "MxValue.sparse_array_value", depth - 1)
@@ -6570,37 +6570,37 @@ def encode_mx_array(out: bytearray, m: MxArray, label: str, depth: int) -> None:
         start = begin(out)
         encode_bool_array(out, its_bool_values, "MxArray.bool_values", depth - 1)
         finish(out, start)
-    if (its_int32_values := m.int32_values) is not None:
+    elif (its_int32_values := m.int32_values) is not None:
         out.append(0x5A)
         start = begin(out)
         encode_int32_array(out, its_int32_values, "MxArray.int32_values", depth - 1)
         finish(out, start)
-    if (its_int64_values := m.int64_values) is not None:
+    elif (its_int64_values := m.int64_values) is not None:
         out.append(0x62)
         start = begin(out)
         encode_int64_array(out, its_int64_values, "MxArray.int64_values", depth - 1)
         finish(out, start)
-    if (its_float_values := m.float_values) is not None:
+    elif (its_float_values := m.float_values) is not None:
         out.append(0x6A)
         start = begin(out)
         encode_float_array(out, its_float_values, "MxArray.float_values", depth - 1)
         finish(out, start)
-    if (its_double_values := m.double_values) is not None:
+    elif (its_double_values := m.double_values) is not None:
         out.append(0x72)
         start = begin(out)
         encode_double_array(out, its_double_values, "MxArray.double_values", depth - 1)
         finish(out, start)
-    if (its_string_values := m.string_values) is not None:
+    elif (its_string_values := m.string_values) is not None:
         out.append(0x7A)
         start = begin(out)
         encode_string_array(out, its_string_values, "MxArray.string_values", depth - 1)
         finish(out, start)
-    if (its_timestamp_values := m.timestamp_values) is not None:
+    elif (its_timestamp_values := m.timestamp_values) is not None:
         out += b"\x82\x01"
         start = begin(out)
         encode_timestamp_array(out, its_timestamp_values, "MxArray.timestamp_values", depth - 1)
         finish(out, start)
-    if (its_raw_values := m.raw_values) is not None:
+    elif (its_raw_values := m.raw_values) is not None:
         out += b"\x8a\x01"
         start = begin(out)
         encode_raw_array(out, its_raw_values, "MxArray.raw_values", depth - 1)
@@ -7707,17 +7707,17 @@ def encode_alarm_feed_message(out: bytearray, m: AlarmFeedMessage, label: str, d
             out, its_active_alarm, "AlarmFeedMessage.active_alarm", depth - 1
         )
         finish(out, start)
-    if (its_snapshot_complete := m.snapshot_complete) is not None:
+    elif (its_snapshot_complete := m.snapshot_complete) is not None:
         out.append(0x10)
         write_bool(out, its_snapshot_complete, "AlarmFeedMessage.snapshot_complete")
-    if (its_transition := m.transition) is not None:
+    elif (its_transition := m.transition) is not None:
         out.append(0x1A)
         start = begin(out)
         encode_on_alarm_transition_event(
             out, its_transition, "AlarmFeedMessage.transition", depth - 1
         )
         finish(out, start)
-    if (its_provider_status := m.provider_status) is not None:
+    elif (its_provider_status := m.provider_status) is not None:
         out.append(0x22)
         start = begin(out)
         encode_alarm_provider_status(

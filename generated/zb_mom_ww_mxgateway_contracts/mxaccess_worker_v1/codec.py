@@ -81,60 +81,60 @@ def encode_worker_envelope(out: bytearray, m: WorkerEnvelope, label: str, depth:
         start = begin(out)
         encode_gateway_hello(out, its_gateway_hello, "WorkerEnvelope.gateway_hello", depth - 1)
         finish(out, start)
-    if (its_worker_hello := m.worker_hello) is not None:
+    elif (its_worker_hello := m.worker_hello) is not None:
         out.append(0x5A)
         start = begin(out)
         encode_worker_hello(out, its_worker_hello, "WorkerEnvelope.worker_hello", depth - 1)
         finish(out, start)
-    if (its_worker_ready := m.worker_ready) is not None:
+    elif (its_worker_ready := m.worker_ready) is not None:
         out.append(0x62)
         start = begin(out)
         encode_worker_ready(out, its_worker_ready, "WorkerEnvelope.worker_ready", depth - 1)
         finish(out, start)
-    if (its_worker_command := m.worker_command) is not None:
+    elif (its_worker_command := m.worker_command) is not None:
         out.append(0x6A)
         start = begin(out)
         encode_worker_command(out, its_worker_command, "WorkerEnvelope.worker_command", depth - 1)
         finish(out, start)
-    if (its_worker_command_reply := m.worker_command_reply) is not None:
+    elif (its_worker_command_reply := m.worker_command_reply) is not None:
         out.append(0x72)
         start = begin(out)
         encode_worker_command_reply(
             out, its_worker_command_reply, "WorkerEnvelope.worker_command_reply", depth - 1
         )
         finish(out, start)
-    if (its_worker_cancel := m.worker_cancel) is not None:
+    elif (its_worker_cancel := m.worker_cancel) is not None:
         out.append(0x7A)
         start = begin(out)
         encode_worker_cancel(out, its_worker_cancel, "WorkerEnvelope.worker_cancel", depth - 1)
         finish(out, start)
-    if (its_worker_shutdown := m.worker_shutdown) is not None:
+    elif (its_worker_shutdown := m.worker_shutdown) is not None:
         out += b"\x82\x01"
         start = begin(out)
         encode_worker_shutdown(
             out, its_worker_shutdown, "WorkerEnvelope.worker_shutdown", depth - 1
         )
         finish(out, start)
-    if (its_worker_shutdown_ack := m.worker_shutdown_ack) is not None:
+    elif (its_worker_shutdown_ack := m.worker_shutdown_ack) is not None:
         out += b"\x8a\x01"
         start = begin(out)
         encode_worker_shutdown_ack(
             out, its_worker_shutdown_ack, "WorkerEnvelope.worker_shutdown_ack", depth - 1
         )
         finish(out, start)
-    if (its_worker_event := m.worker_event) is not None:
+    elif (its_worker_event := m.worker_event) is not None:
         out += b"\x92\x01"
         start = begin(out)
         encode_worker_event(out, its_worker_event, "WorkerEnvelope.worker_event", depth - 1)
         finish(out, start)
-    if (its_worker_heartbeat := m.worker_heartbeat) is not None:
+    elif (its_worker_heartbeat := m.worker_heartbeat) is not None:
         out += b"\x9a\x01"
         start = begin(out)
         encode_worker_heartbeat(
             out, its_worker_heartbeat, "WorkerEnvelope.worker_heartbeat", depth - 1
         )
         finish(out, start)
-    if (its_worker_fault := m.worker_fault) is not None:
+    elif (its_worker_fault := m.worker_fault) is not None:
         out += b"\xa2\x01"
         start = begin(out)
         encode_worker_fault(out, its_worker_fault, "WorkerEnvelope.worker_fault", depth - 1)
