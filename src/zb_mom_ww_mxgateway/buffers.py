@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, Final
 
 from grpclib.protocol import Buffer
@@ -14,6 +15,9 @@ from .replacing import refuse_strangers
 
 #: Bytes that are written at once, so that asyncio says when the socket takes no more.
 _MUCH: Final = 65_536
+#: A message begins with a byte that says whether it is compressed, and four of its length.
+PREFIX: Final = 5
+_unpack_prefix: Final = Struct(">BI").unpack_from
 #: Bytes taken that are not acknowledged one frame at a time; far less than a call's window.
 _SMALL_CHANGE: Final = 65_536
 
@@ -115,6 +119,23 @@ class Incoming(Buffer):
         data = self._chunk[self._at : end]  # no copy where it is all of it
         self._at = end
         return data
+
+    def message(self, longest: int) -> bytes | None:
+        """The next message, where all of it is in the frame that is read or in the next one.
+
+        None where it is not, and where it is compressed or too long: ``read`` has to see to it.
+        """
+        if self._at == len(self._chunk) and self._arrived:
+            self._take()
+        begin = self._at + PREFIX
+        if begin > len(self._chunk):
+            return None
+        compressed, size = _unpack_prefix(self._chunk, self._at)
+        end = begin + size
+        if compressed or size > longest or end > len(self._chunk):
+            return None
+        self._at = end
+        return self._chunk[begin:end]
 
     def _take(self) -> bytes:
         self._chunk, acknowledged = self._arrived.popleft()

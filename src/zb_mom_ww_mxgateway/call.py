@@ -15,16 +15,14 @@ from typing_extensions import override
 from zb_mom_ww_mxgateway_wire.grpc import MessageCodec, Metadata, Method
 from zb_mom_ww_mxgateway_wire.message import Message
 
+from .buffers import PREFIX, Incoming
+from .header_blocks import Headers
+from .http2 import CallStream
 from .replacing import refuse_strangers
 
 Reply = TypeVar("Reply", bound=Message)
 
-#: Headers of a request, those that are the same for each call of its kind.
-Head = tuple[tuple[str, str], ...]
-
 _CODEC: Final = MessageCodec()
-#: A message begins with a byte that says whether it is compressed, and four of its length.
-_PREFIX: Final = 5
 
 
 class MessageTooLongError(Exception):
@@ -35,7 +33,7 @@ class MessageTooLongError(Exception):
         self.size = size
 
 
-def head_of(channel: Channel, path: str, agent: str, metadata: Metadata) -> Head:
+def head_of(channel: Channel, path: str, agent: str, metadata: Metadata) -> Headers:
     """The headers that begin each call of ``path``.
 
     Raises:
@@ -66,6 +64,11 @@ class _Wrapper(Wrapper):
         super().__init__()
         self._woken = set[asyncio.Task[Any]]()
         self._before = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is an error, which whoever waits gets."""
+        return self._error is not None
 
     @override
     def cancel(self, error: Exception) -> None:
@@ -118,11 +121,13 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
         max_receive_bytes: The longest message taken.
     """
 
+    _wrapper: _Wrapper
+
     def __init__(
         self,
         channel: Channel,
         method: Method[Any, Reply],
-        head: Head,
+        head: Headers,
         request: bytes,
         *,
         timeout: float | None,
@@ -172,7 +177,10 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
         exc_tb: TracebackType | None,
     ) -> None:
         try:
-            await super().__aexit__(exc_type, exc_val, exc_tb)
+            if not exc_type and self._recv_trailing_metadata_done and not self._trailers_only:
+                self._release_stream()  # both sides have ended it; grpclib would look once more
+            else:
+                await super().__aexit__(exc_type, exc_val, exc_tb)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -193,6 +201,14 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
                 await self._begun()
             return await self._message()
 
+    def arrived(self) -> Reply | None:
+        """The next message where there is nothing to wait for; else ``next`` has to be asked."""
+        buffer = self._stream.buffer
+        if self._wrapper.ended or not isinstance(buffer, Incoming):
+            return None
+        body = buffer.message(self._most)
+        return None if body is None else self._reply.FromString(body)
+
     async def single(self) -> Reply | None:
         """Send the request and take the message that answers it; None where there is none.
 
@@ -208,15 +224,22 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
     async def _ask(self) -> None:
         processor = (await self._channel.__connect__()).processor
         stream = processor.connection.create_stream(wrapper=self._wrapper)
-        headers: list[tuple[Any, Any]] = [*self._head]
+        own: Headers = ()
         if self._deadline is not None:
             left = encode_timeout(self._deadline.time_remaining())
-            headers.append(NeverIndexedHeaderTuple("grpc-timeout", left))
-        self._release_stream = await stream.send_request(headers, _processor=processor)
-        self._stream = stream
+            own = (NeverIndexedHeaderTuple("grpc-timeout", left),)
+        message = b"\0" + len(self.request).to_bytes(PREFIX - 1, "big") + self.request
+        release = None
+        if isinstance(stream, CallStream):  # a channel that is not ours has others
+            release = stream.send_at_once(self._head, own, message, processor)
+        at_once = release is not None
+        if release is None:
+            headers: list[tuple[Any, Any]] = [*self._head, *own]
+            release = await stream.send_request(headers, _processor=processor)
+        self._stream, self._release_stream = stream, release
         self._send_request_done = True
-        prefix = b"\0" + len(self.request).to_bytes(_PREFIX - 1, "big")
-        await stream.send_data(prefix + self.request, end_stream=True)
+        if not at_once:
+            await stream.send_data(message, end_stream=True)
         self._send_message_done = self._end_done = True
 
     async def _begun(self) -> None:
@@ -229,7 +252,7 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
             self._raise_for_grpc_status(*self._process_grpc_status(headers))
 
     async def _message(self) -> Reply | None:
-        prefix = await self._stream.recv_data(_PREFIX)
+        prefix = await self._stream.recv_data(PREFIX)
         if not prefix:
             return None
         if prefix[0]:

@@ -16,12 +16,13 @@ from zb_mom_ww_mxgateway_wire.grpc import Metadata, Method
 from zb_mom_ww_mxgateway_wire.message import Message
 
 from .attempt import Attempt
-from .call import Call, Head, head_of
+from .call import Call, head_of
 from .errors import (
     MxGatewayArgumentError,
     MxGatewayMalformedReplyError,
     MxGatewaySessionClosedError,
 )
+from .header_blocks import Headers
 from .http2 import GatewayConnection
 from .options import MAX_SECONDS, ClientOptions
 from .tls import client_context
@@ -50,7 +51,7 @@ class GatewayChannel:
         own = options.user_agent
         self._agent = f"{own} {_USER_AGENT}" if own else _USER_AGENT
         self._key: str | None = None
-        self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], Head] = {}
+        self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], Headers] = {}
 
     @classmethod
     async def connect(cls, options: ClientOptions) -> GatewayChannel:
@@ -115,6 +116,8 @@ class GatewayChannel:
                 await call.ask()
                 while (reply := await call.next()) is not None:
                     yield reply
+                    while (reply := call.arrived()) is not None:
+                        yield reply
 
     def _is_closed(self) -> bool:
         return self._closed
@@ -153,7 +156,7 @@ class GatewayChannel:
         )
         return call
 
-    def _head(self, path: str, metadata: Metadata | None) -> Head:
+    def _head(self, path: str, metadata: Metadata | None) -> Headers:
         key = self._options.current_api_key()
         if key != self._key or len(self._heads) >= _HEADS:
             self._key = key

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from os import urandom
 from types import TracebackType
 from typing import Self, Unpack
-from uuid import uuid4
 
 from .channel import GatewayChannel
 from .options import ClientOptions, ConnectOptions
@@ -79,4 +79,4 @@ class Connection:
 
 def new_correlation_id() -> str:
     """A name for a call in logs, where the caller gives none: 32 hex digits, always different."""
-    return uuid4().hex
+    return urandom(16).hex()

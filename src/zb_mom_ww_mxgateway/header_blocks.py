@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from hpack.hpack import Decoder, Encoder
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
@@ -11,6 +11,9 @@ from hpack.table import HeaderTable
 from typing_extensions import override
 
 from .replacing import refuse_strangers
+
+#: Headers of a request, as text or as hpack's.
+Headers: TypeAlias = tuple[tuple[str, str] | HeaderTuple, ...]
 
 #: Blocks that are remembered of what is sent, and of what a gateway sent, and the longest of these
 #: in bytes: a gateway may not fill the memory.
@@ -53,6 +56,10 @@ class RememberingEncoder(Encoder):
         common = [h for h in given if not isinstance(h, NeverIndexedHeaderTuple)] if own else given
         return self._encoded((True, huffman, *common)) + self._encoded((False, huffman, *own))
 
+    def encode_in_two(self, head: Headers, own: Headers) -> bytes:
+        """What ``encode`` makes of ``head``, and of ``own``, which is never indexed, behind it."""
+        return self._encoded((True, True, *head)) + self._encoded((False, True, *own))
+
     def _encoded(self, headers: tuple[Any, ...]) -> bytes:
         """Headers of which all or none are indexed, behind that and whether Huffman is used."""
         table = self._table
@@ -69,13 +76,19 @@ class RememberingEncoder(Encoder):
         return block
 
 
+class ReceivedHeaders(list[HeaderTuple]):
+    """Headers of a block, and the same as text once somebody has made that of them."""
+
+    text: list[Any] | None = None
+
+
 class RememberingDecoder(Decoder):
     """Decodes a block that it has decoded with the table as it is by looking it up."""
 
     def __init__(self) -> None:
         super().__init__()
         self.header_table = self._table = _Table()
-        self._blocks: dict[tuple[bytes, bool], list[HeaderTuple]] = {}
+        self._blocks: dict[tuple[bytes, bool], ReceivedHeaders] = {}
         self._state = (0, 0)
 
     @override
@@ -87,7 +100,7 @@ class RememberingDecoder(Decoder):
             self._state = state
         headers = self._blocks.get((data, raw))
         if headers is None:
-            headers = list(super().decode(data, raw))
+            headers = ReceivedHeaders(super().decode(data, raw))
             if len(data) <= _LONGEST and (table.changes, table.maxsize) == state:
                 self._blocks[data, raw] = headers
         return headers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -19,8 +19,7 @@ from grpclib.exceptions import StreamTerminatedError
 from grpclib.protocol import Connection, EventsProcessor, H2Protocol, Stream as Http2Stream
 from grpclib.utils import Wrapper
 from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import DataReceived, Event, ResponseReceived, TrailersReceived
+from h2.events import DataReceived, Event, ResponseReceived
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from typing_extensions import override
@@ -29,6 +28,7 @@ from zb_mom_ww_mxgateway_wire.grpc import MessageCodec
 
 from .buffers import Incoming, Outgoing
 from .frames import LeanConnection
+from .header_blocks import Headers
 from .options import ClientOptions
 from .replacing import refuse_strangers
 
@@ -42,6 +42,8 @@ NO_WORD: Final = "Closed without a word"
 #: Bytes under way to all calls: far more than the 4 MiB for each, so that one which nobody reads
 #: holds up no other.
 _CONNECTION_WINDOW: Final = 2**30
+#: Bytes of calls that have ended which are not acknowledged one call at a time.
+_SMALL_CHANGE: Final = 65_536
 #: The longest wait for the answer to a ping, in seconds.
 _PATIENCE: Final = 20.0
 #: How long, in seconds, the other side may take to say goodbye, as TLS wants it.
@@ -55,7 +57,7 @@ class ConnectTimeoutError(Exception):
     """No connection within ``connect_timeout``; grpclib has no such limit."""
 
 
-class _Stream(Http2Stream):
+class CallStream(Http2Stream):
     """Has our buffer, waits for no lost trailers, and sends what it is alone with at once.
 
     While it waits for its turn it is in ``waiting`` of its connection.
@@ -70,6 +72,28 @@ class _Stream(Http2Stream):
         # Not super(): the queue of its buffer and the clock of its statistics cost each call.
         self.id = stream_id
         self.buffer = Incoming(partial(connection.ack, stream_id))
+
+    def send_at_once(
+        self, head: Headers, own: Headers, message: bytes, processor: EventsProcessor
+    ) -> Callable[[], None] | None:
+        """Send a request in one step and return what is to be called at the end of the call.
+
+        None, and nothing was done, where it has to wait or to be cut: ``send_request`` and
+        ``send_data`` do that.
+        """
+        connection = self.connection
+        if not connection.write_ready.is_set():
+            return None
+        begun = connection.lean.begin_call(head, own, message)
+        if begun is None:
+            return None
+        stream_id, frames = begun
+        self.init_stream(stream_id, connection)
+        release = processor.register(self)
+        connection.outgoing.write(frames)
+        if len(processor.streams) == 1:
+            connection.outgoing.flush()  # there is no other to go together with
+        return release
 
     @override
     async def send_request(
@@ -115,14 +139,16 @@ class _Connection(Connection):
 
     def __init__(
         self,
-        connection: H2Connection,
+        connection: LeanConnection,
         transport: asyncio.Transport,
         *,
         config: Configuration,
     ) -> None:
+        self.lean = connection
         self.outgoing = Outgoing(transport)
         super().__init__(connection, self.outgoing, config=config)
         self.waiting = set[Http2Stream]()
+        self._owed = 0
 
     @override
     def create_stream(
@@ -130,9 +156,16 @@ class _Connection(Connection):
     ) -> Http2Stream:
         if self.is_closing():  # lost since it was made; grpclib would stumble over that
             raise self.lost or StreamTerminatedError("Connection lost")
-        return _Stream(
+        return CallStream(
             self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper
         )
+
+    def ack_ended(self, stream_id: int, size: int) -> None:
+        """Acknowledge data of a call that has ended; only the room for all calls knows of it."""
+        self._owed += size
+        if self._owed >= _SMALL_CHANGE:
+            owed, self._owed = self._owed, 0
+            self.ack(stream_id, owed)
 
     def ping(self) -> None:
         """Send a ping, which any HTTP/2 peer has to answer."""
@@ -158,22 +191,31 @@ class _Processor(EventsProcessor):
         size = event.flow_controlled_length
         stream = self.streams.get(event.stream_id)
         if stream is None:
-            self.connection.ack(event.stream_id, size)
+            self.connection.ack_ended(event.stream_id, size)
         elif size:  # grpclib takes none for the end of the message
             stream.buffer.add(event.data, size)
 
     @override
     def process_response_received(self, event: ResponseReceived) -> None:
-        _leave_out_binary(event)
-        if ":status" in map(_name, event.headers):
+        headers = cast("Iterable[tuple[str, str]]", event.headers)  # h2's types say bytes
+        if any(name == ":status" for name, _ in headers):
             super().process_response_received(event)
         elif (stream := self.streams.get(event.stream_id)) is not None:
             stream.__terminated__(f"{VIOLATION}: a response without :status")
 
     @override
-    def process_trailers_received(self, event: TrailersReceived) -> None:
-        _leave_out_binary(event)
-        super().process_trailers_received(event)
+    def register(self, stream: Http2Stream) -> Callable[[], None]:
+        assert stream.id is not None
+        self.streams[stream.id] = stream
+        return partial(self._release, stream.id, stream)
+
+    def _release(self, stream_id: int, stream: Http2Stream) -> None:
+        """Forget a call that has ended."""
+        del self.streams[stream_id]
+        connection = self.connection
+        connection.stream_close_waiter.set()
+        if not connection.is_closing():
+            connection.ack_ended(stream_id, stream.buffer.unacked_size())
 
     @override
     def close(self, reason: str = "Connection closed") -> None:
@@ -183,15 +225,6 @@ class _Processor(EventsProcessor):
 
 
 _NONE: Final[dict[type[Event], Callable[[Any], None]]] = {}
-
-
-def _leave_out_binary(event: ResponseReceived | TrailersReceived) -> None:
-    # Nobody here reads binary headers, and grpclib raises where one is no base64.
-    event.headers = [header for header in event.headers if not _name(header).endswith("-bin")]
-
-
-def _name(header: tuple[str | bytes, str | bytes]) -> str:
-    return str(header[0])  # which h2 has decoded
 
 
 class _Protocol(H2Protocol):
@@ -352,4 +385,4 @@ class GatewayConnection(Channel):
         return protocol
 
 
-refuse_strangers(_Stream, _Connection, _Processor, _Protocol, GatewayConnection)
+refuse_strangers(CallStream, _Connection, _Processor, _Protocol, GatewayConnection)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import aclosing
 from importlib.metadata import version
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.errors import ErrorCodes
-from h2.events import DataReceived, StreamEnded
-from h2.exceptions import ProtocolError
+from h2.events import DataReceived, StreamEnded, StreamReset
 from hpack import Decoder, Encoder, HeaderTuple, NeverIndexedHeaderTuple
 from hypothesis import given, strategies as st
 
@@ -29,9 +28,9 @@ from zb_mom_ww_mxgateway import (
     MxGatewayTimeoutError,
     OpenSessionRequest,
     StreamEventsRequest,
+    http2,
 )
-from zb_mom_ww_mxgateway.buffers import Incoming, Outgoing
-from zb_mom_ww_mxgateway.frames import LeanConnection
+from zb_mom_ww_mxgateway.buffers import PREFIX, Incoming, Outgoing
 from zb_mom_ww_mxgateway.header_blocks import RememberingDecoder, RememberingEncoder
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import PingCommand
 
@@ -159,6 +158,45 @@ async def test_nothing_is_acknowledged_before_it_is_read_and_all_of_it_before_a_
     assert await reading == bytes(1_000)
 
 
+@given(st.lists(st.binary(max_size=40), max_size=12), st.lists(st.integers(1, 30), max_size=40))
+async def test_messages_are_told_apart_however_they_are_cut(
+    messages: list[bytes], cuts: list[int]
+) -> None:
+    acknowledged: list[int] = []
+    buffer = Incoming(acknowledged.append)
+    whole = b"".join(map(faulty.framed, messages))
+    edges = [0, *accumulate(cuts), len(whole)]
+    for begin, end in pairwise(min(edge, len(whole)) for edge in edges):
+        buffer.add(whole[begin:end], end - begin)
+    read: list[bytes] = []
+    while len(read) < len(messages):
+        message = buffer.message(longest=40)
+        if message is None:  # it goes on in the next frame
+            prefix = await buffer.read(PREFIX)
+            message = await buffer.read(int.from_bytes(prefix[1:], "big"))
+        read.append(message)
+    assert read == messages
+    assert buffer.message(longest=40) is None
+    assert sum(acknowledged) + buffer.unacked_size() == len(whole)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(faulty.framed(bytes(41)), id="longer than is taken"),
+        pytest.param(faulty.framed(b"", compressed=True), id="compressed"),
+        pytest.param(faulty.framed(bytes(39), length=40), id="not all there"),
+    ],
+)
+async def test_a_message_that_is_not_to_be_had_at_once_is_left_where_it_is(message: bytes) -> None:
+    acknowledged: list[int] = []
+    buffer = Incoming(acknowledged.append)
+    buffer.add(faulty.framed(b"one") + message, len(message) + 8)
+    assert buffer.message(longest=40) == b"one"
+    assert buffer.message(longest=40) is None
+    assert await buffer.read(len(message)) == message
+
+
 async def test_much_that_is_read_is_acknowledged_on_the_way() -> None:
     acknowledged: list[int] = []
     buffer = Incoming(acknowledged.append)
@@ -213,77 +251,6 @@ async def test_much_is_written_at_once_so_that_asyncio_can_say_stop() -> None:
     for _ in range(10):
         outgoing.write(bytes(16_384))
     assert sum(map(len, socket.written)) == 8 * 16_384
-
-
-def _answered(extra: bool) -> bytes:
-    """What a server sends: answers to two requests, with much around them that HTTP/2 allows."""
-    server = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
-    client = _client(H2Connection)
-    server.initiate_connection()
-    server.receive_data(client.data_to_send())
-    for stream in (1, 3):
-        many = [("x-much", "v" * 20_000)] if extra else []  # needs a CONTINUATION
-        server.send_headers(stream, [(":status", "200"), ("content-type", "a"), *many])
-        server.send_data(stream, b"hello", pad_length=7 if extra else None)
-        server.send_data(stream, b"")
-        server.ping(bytes(8))
-        server.send_data(stream, b"world" * 1_000)
-        if extra and stream == 3:
-            server.reset_stream(stream, ErrorCodes.CANCEL)
-        else:
-            server.send_headers(stream, [("grpc-status", "0")], end_stream=True)
-    return server.data_to_send()
-
-
-def _client(kind: type[H2Connection]) -> H2Connection:
-    config = H2Configuration(
-        header_encoding="ascii",
-        validate_inbound_headers=False,
-        validate_outbound_headers=False,
-        normalize_inbound_headers=False,
-        normalize_outbound_headers=False,
-    )  # as grpclib has it
-    client = kind(config)
-    client.initiate_connection()
-    for stream in (1, 3):
-        headers = [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "x")]
-        client.send_headers(stream, headers)
-        client.send_data(stream, b"message", end_stream=True)
-    return client
-
-
-@given(st.booleans(), st.lists(st.integers(1, 400), min_size=1, max_size=8))
-def test_frames_are_taken_as_h2_does_however_the_bytes_are_cut(
-    extra: bool, cuts: list[int]
-) -> None:
-    ours, theirs = _client(LeanConnection), _client(H2Connection)
-    sent = _answered(extra)
-    at = [0]
-    while at[-1] < len(sent):
-        at.append(at[-1] + cuts[len(at) % len(cuts)] * 20)
-    for begin, end in pairwise(at):
-        events = [repr(event) for event in theirs.receive_data(sent[begin:end])]
-        assert [repr(event) for event in ours.receive_data(sent[begin:end])] == events
-    assert ours.data_to_send()[-200:] == theirs.data_to_send()[-200:]
-
-
-def _data_frame(stream: int, length: int) -> bytes:
-    return length.to_bytes(3, "big") + b"\0\0" + stream.to_bytes(4, "big") + bytes(length)
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        pytest.param(_data_frame(0, 1), id="data on no stream"),
-        pytest.param(_data_frame(1, 1), id="data before the headers"),
-        pytest.param(_data_frame(5, 1), id="data on a stream that was never begun"),
-        pytest.param(_data_frame(1, 16_385), id="a frame longer than was allowed"),
-    ],
-)
-def test_frames_that_http2_does_not_allow_are_refused_as_h2_does(frame: bytes) -> None:
-    for kind in (H2Connection, LeanConnection):
-        with pytest.raises(ProtocolError):
-            _client(kind).receive_data(frame)
 
 
 def _serving(answer: bytes, sent: list[int], received: list[bytes]) -> faulty.Serve:
@@ -358,6 +325,73 @@ async def test_a_reader_that_is_slow_holds_the_gateway_back_and_loses_nothing() 
             assert len(one.raw_status) == length
             seen += 1
         assert seen == count
+
+
+async def test_what_ended_calls_have_read_is_acknowledged_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http2, "_CONNECTION_WINDOW", 200_000)
+    reply = MxCommandReply(session_id="session-1", diagnostic_message="y" * 10_000)
+    serve = _serving(faulty.framed(bytes(reply)), [], [])
+    async with (
+        faulty.listening(serve) as endpoint,
+        connected(endpoint, call_timeout=5) as stub,
+    ):
+        for _ in range(60):  # more than there is room for at once
+            assert await stub.invoke(_ping("")) == reply
+
+
+async def test_a_stream_whose_time_is_over_ends_whatever_has_arrived_meanwhile() -> None:
+    event = faulty.framed(bytes(MxEvent(session_id="session-1")))
+    async with (
+        faulty.listening(_serving(event * 5, [], [])) as endpoint,
+        connected(endpoint) as stub,
+    ):
+        request = StreamEventsRequest(session_id="session-1")
+        async with aclosing(stub.stream_events(request, timeout=0.2)) as stream:
+            await anext(stream)
+            await asyncio.sleep(0.3)
+            with pytest.raises(MxGatewayTimeoutError):
+                await anext(stream)
+
+
+async def test_nothing_is_sent_while_the_socket_takes_no_more() -> None:
+    reply = MxCommandReply(session_id="session-1")
+    received: list[bytes] = []
+    async with (
+        faulty.listening(_serving(faulty.framed(bytes(reply)), [], received)) as endpoint,
+        connected(endpoint) as stub,
+    ):
+        channel: Any = stub._transport
+        protocol = await channel._channel.__connect__()
+        protocol.pause_writing()  # as asyncio does while its buffer is full
+        call = asyncio.ensure_future(stub.invoke(_ping("x")))
+        await asyncio.sleep(0.05)
+        assert not received
+        assert not call.done()
+        protocol.resume_writing()
+        assert await call == reply
+
+
+async def test_a_call_that_its_gateway_leaves_open_behind_the_status_is_reset() -> None:
+    reset = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        connection.initiate_connection()
+        while data := await reader.read(65_536):
+            for event in connection.receive_data(data):
+                if isinstance(event, StreamEnded):
+                    headers = [*faulty.HEADERS, ("grpc-status", "0")]
+                    connection.send_headers(event.stream_id, headers)
+                    connection.send_data(event.stream_id, faulty.framed(faulty.OPENED))
+                elif isinstance(event, StreamReset):
+                    reset.set()
+            writer.write(connection.data_to_send())
+
+    async with faulty.listening(serve) as endpoint, connected(endpoint) as stub:
+        assert (await stub.open_session(OpenSessionRequest())).session_id == "session-1"
+        await asyncio.wait_for(reset.wait(), 5)
 
 
 async def test_calls_that_begin_together_are_answered_each_with_its_own() -> None:
