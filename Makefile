@@ -30,9 +30,8 @@ test: $(READY) ## Run the tests, and those of the codecs once more with the code
 	$(PY) -m pytest -n auto --dist worksteal
 	@$(MAKE) --no-print-directory test-pure
 
-test-pure: export MXGW_PURE = 1
 test-pure: $(READY) ## Run the tests of codecs and values with the codecs interpreted.
-	$(PY) -m pytest -n auto --dist worksteal tests/wire tests/sdk/test_values*.py
+	$(PY) tests/interpreted.py -n auto --dist worksteal
 
 test-deep: $(READY) ## Run the tests with many more examples.
 	$(PY) -m pytest -n auto --dist worksteal --hypothesis-profile=deep

@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import source_hash
 from pathlib import Path
 from typing import Any, Final
@@ -88,7 +89,8 @@ def compile_codecs(root: Path, scratch: Path) -> Path:
     # The runtime before what is made of it: it is small, and shows soon that there is no compiler.
     for package in PACKAGES.values():
         compile_modules(sources, [path for path in modules if path.parts[0] == package], out)
-    (out / "sources.json").write_text(json.dumps(hashes, indent=2) + "\n", encoding="utf-8")
+    compiled = {"suffix": EXTENSION_SUFFIXES[0], "sources": hashes}
+    (out / "compiled.json").write_text(json.dumps(compiled, indent=2) + "\n", encoding="utf-8")
     return out
 
 

@@ -7,6 +7,8 @@ import shutil
 import sysconfig
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from hatch_build import compile_modules
@@ -15,7 +17,7 @@ PROJECT = Path(__file__).parent.parent
 #: Compiling takes half a minute: what came of it is kept.
 KEPT = PROJECT / "build" / "compiled"
 #: Seconds to wait for another process that compiles.
-PATIENCE = 600
+PATIENCE = 180
 WIRE = PROJECT / "src" / "zb_mom_ww_mxgateway_wire"
 
 
@@ -24,13 +26,16 @@ def compile_beside(files: Mapping[str, bytes], folder: Path) -> None:
     kept = KEPT / _fingerprint(files)
     making = kept.with_suffix(".making")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(PATIENCE):
+    for _ in range(2 * PATIENCE):
         if kept.exists():
             shutil.copytree(kept, folder, dirs_exist_ok=True)
             return
         try:
             making.mkdir()
-        except FileExistsError:  # another process is at it
+        except FileExistsError:  # another process is at it, or was ended in the middle
+            with suppress(FileNotFoundError):
+                if time.time() - making.stat().st_mtime > PATIENCE:
+                    shutil.rmtree(making, ignore_errors=True)
             time.sleep(1)
             continue
         _make(folder, making, kept)
@@ -49,8 +54,9 @@ def _make(folder: Path, making: Path, kept: Path) -> None:
 
 def _fingerprint(files: Mapping[str, bytes]) -> str:
     """What the outcome depends on, as a name."""
-    found = hashlib.sha256(str(sysconfig.get_config_var("EXT_SUFFIX")).encode())
-    for path in (PROJECT / "hatch_build.py", *sorted(WIRE.glob("*.pxd"))):
+    by = sysconfig.get_config_var("EXT_SUFFIX"), version("cython")
+    found = hashlib.sha256(repr(by).encode())
+    for path in (PROJECT / "hatch_build.py", *sorted(WIRE.glob("*.p*"))):
         found.update(path.read_bytes())
     for name, content in sorted(files.items()):
         found.update(name.encode() + content)

@@ -43,6 +43,7 @@ def test_the_wheel_holds_the_runtime_packages_and_nothing_else(tmp_path: Path) -
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     assert {Path(name).suffix for name in names if ".dist-info" not in name} == {
         ".py",
+        ".pxd",  # the types of what is compiled, held against it
         ".typed",
         ".binpb",
         ".json",

@@ -52,9 +52,9 @@ def too_deep() -> DecodeError:
 def guarded(name: str, decode: Decoder[_M], data: bytes, into: _M | None = None) -> _M:
     """Decode ``data`` as message ``name``; whatever is wrong with it becomes a ``DecodeError``."""
     paused = len(data) >= _LARGE and gc.isenabled()
-    if paused:
-        gc.disable()
     try:
+        if paused:
+            gc.disable()
         return decode(data, 0, len(data), MAX_DEPTH, into)
     except DecodeError as error:
         raise DecodeError(f"cannot decode {name}: {error}") from None

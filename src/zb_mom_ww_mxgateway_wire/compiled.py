@@ -2,8 +2,7 @@
 
 Compiled codecs are C extensions, in a package of their own, of the same code under the same names:
 their folder goes first in the search path of the packages they belong to. Nothing but speed depends
-on the choice. Sources that changed since they were compiled, as they do where the package is
-installed editable, are interpreted.
+on the choice. Sources that are not those that were compiled are interpreted.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import json
 import os
 from collections.abc import MutableSequence
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec, source_hash
 from typing import Final, Literal
 
@@ -45,27 +45,31 @@ def _compiled_folder(sources: str) -> str | None:
     spec = find_spec("zb_mom_ww_mxgateway_compiled")
     places = spec.submodule_search_locations if spec else None
     for folder in places or ():  # none: there was no C compiler
-        # What was installed from one wheel belongs together; elsewhere sources may have changed.
-        if os.path.dirname(folder) == os.path.dirname(sources) or _are_unchanged(folder, sources):
+        if _are_of(folder, sources):
             return folder
     return None
 
 
-def _are_unchanged(folder: str, sources: str) -> bool:
-    """Whether the files of a package are those of its name that were compiled."""
+def _are_of(folder: str, sources: str) -> bool:
+    """Whether what is in ``folder`` was compiled for this Python from ``sources`` as they are."""
     root, package = os.path.split(sources)
     try:
-        for name, known in _read_json(os.path.join(folder, "sources.json")).items():
-            if name.startswith(f"{package}/"):
-                with open(os.path.join(root, *name.split("/")), "rb") as file:
-                    if source_hash(file.read()).hex() != known:
-                        return False
+        with open(os.path.join(folder, "compiled.json"), encoding="utf-8") as file:
+            compiled = json.load(file)
+        of_package = {
+            name: known
+            for name, known in compiled["sources"].items()
+            if name.startswith(f"{package}/")
+        }
+        return (
+            compiled["suffix"] == EXTENSION_SUFFIXES[0]
+            and bool(of_package)
+            and all(_hash(os.path.join(root, name)) == known for name, known in of_package.items())
+        )
     except (OSError, ValueError):
         return False
-    return True
 
 
-def _read_json(path: str) -> dict[str, str]:
-    with open(path, encoding="utf-8") as file:
-        hashes: dict[str, str] = json.load(file)
-    return hashes
+def _hash(path: str) -> str:
+    with open(path, "rb") as file:
+        return source_hash(file.read()).hex()

@@ -154,11 +154,6 @@ def to_int64(value: int) -> int:
     return value - 0x1_0000_0000_0000_0000 if value > 0x7FFF_FFFF_FFFF_FFFF else value
 
 
-def to_uint32(value: int) -> int:
-    """The low 32 bits of a varint."""
-    return value & 0xFFFF_FFFF
-
-
 def to_sint32(value: int) -> int:
     """A zigzag-coded 32-bit number."""
     value &= 0xFFFF_FFFF

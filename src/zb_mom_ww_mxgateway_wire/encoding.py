@@ -1,14 +1,15 @@
 """Writing: what generated encoders are made of. It compiles with them; ``encoding.pxd`` has types.
 
-Nothing here knows a message. Writers append to a ``bytearray`` and name the field in what they
-raise; they never quote its value, which may be a password or a secured value.
+Nothing here knows a message. Writers append to a ``bytearray``. What they accept is wider than what
+type checkers let through: it is they who say no. They name the field in what they raise and never
+quote its value, which may be a password or a secured value.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from . import native
@@ -16,9 +17,6 @@ from .codec import MAX_DEPTH, EncodeError
 
 _K = TypeVar("_K")
 _M = TypeVar("_M")
-
-#: What writers accept is wider than what type checkers let through: it is they who say no.
-Writer = Callable[[bytearray, _M, str], None]
 
 
 def wrong_type(field: str, expected: str, value: object) -> EncodeError:
@@ -176,7 +174,7 @@ def write_float(out: bytearray, value: float, field: str) -> None:
     """Append a float; a finite number beyond 32-bit range is refused, not made infinite."""
     try:
         native.write_float(out, value)
-    except (OverflowError, TypeError, struct.error):
+    except Exception:  # whatever an object that is no float says, and it may quote itself
         raise _no_float(value, "float (at most 3.4028235e+38)", field) from None
 
 
@@ -184,7 +182,7 @@ def write_double(out: bytearray, value: float, field: str) -> None:
     """Append a double."""
     try:
         native.write_double(out, value)
-    except (OverflowError, TypeError, struct.error):
+    except Exception:
         raise _no_float(value, "double", field) from None
 
 

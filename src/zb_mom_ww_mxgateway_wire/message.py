@@ -342,7 +342,7 @@ def _buffer(message: type[Message], data: bytes | bytearray | memoryview) -> byt
         raise DecodeError(
             f"cannot decode {message.__proto_name__}: expected bytes, got {type(data).__name__}"
         )
-    return bytes(data)
+    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 def _read_size(stream: IO[bytes]) -> int:

@@ -11,8 +11,8 @@ from typing import Final
 #: An instance without ``__init__``: what the wire does not bring, the class's defaults hold.
 new: Final = object.__new__
 
-#: The same for a message of scalars alone. Compiled, garbage collection passes it by: it can be in no
-#: cycle, and half of a large reply are such messages.
+#: The same for a message of scalars alone. Compiled, garbage collection passes it by: its fields
+#: lead back to nothing, and half of a large reply are such messages.
 new_leaf: Final = object.__new__
 
 #: Set an attribute past what ``__setattr__`` of its class does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -107,6 +108,21 @@ def test_a_number_beyond_float_is_refused_and_not_made_infinite(shape: str, valu
     for signed in (value, -value):
         text = refusal(made(shape, "float", signed))
         assert text.startswith(f"{shape}.float_value: the value is outside float")
+
+
+class _NoFloat:
+    def __float__(self) -> float:
+        raise LookupError(SECRET)
+
+
+@pytest.mark.parametrize("proto_type", ["float", "double"])
+@pytest.mark.parametrize("value", [_NoFloat(), Decimal("sNaN")])
+@pytest.mark.parametrize("shape", ["Optional", "Repeated"])
+def test_what_an_object_says_when_asked_for_its_number_is_not_told(
+    shape: str, value: object, proto_type: str
+) -> None:
+    text = refusal(made(shape, proto_type, value))
+    assert text == f"{shape}.{proto_type}_value: expected float, got {type(value).__name__}"
 
 
 def test_an_integer_beyond_double_is_refused() -> None:
