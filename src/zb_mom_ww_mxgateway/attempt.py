@@ -9,6 +9,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -73,7 +74,9 @@ class Attempt:
         if request is None:
             return f"{self._what} {self._options.endpoint}"
         if self.call is not None:  # as it was sent: the caller may have changed it since
-            request = type(request).FromString(self.call.request)
+            # Unknown fields are sent as they are given, so what was sent need not be a message.
+            with suppress(DecodeError):
+                request = type(request).FromString(self.call.request)
         return f"{describe_request(self._what, request)} at {self._options.endpoint}"
 
     @property

@@ -18,7 +18,7 @@ from zb_mom_ww_mxgateway_wire.message import Message
 from .buffers import PREFIX, Incoming
 from .header_blocks import Headers
 from .http2 import CallStream
-from .replacing import refuse_strangers
+from .replacing import refuse_strangers, refuse_without
 
 Reply = TypeVar("Reply", bound=Message)
 
@@ -287,3 +287,11 @@ class Call(Stream[bytes, Reply], Generic[Reply]):
 
 
 refuse_strangers(_Wrapper, Call)
+refuse_without(Wrapper(), "_error", "_tasks")
+refuse_without(
+    Stream,
+    *("_send_request_done", "_send_message_done", "_end_done"),
+    *("_recv_initial_metadata_done", "_recv_trailing_metadata_done", "_trailers_only"),
+    *("_raise_for_status", "_raise_for_content_type"),
+    *("_raise_for_grpc_status", "_process_grpc_status"),
+)

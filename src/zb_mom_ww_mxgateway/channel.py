@@ -161,10 +161,13 @@ class GatewayChannel:
         if key != self._key or len(self._heads) >= _HEADS:
             self._key = key
             self._heads.clear()
-        kind = (path, tuple(metadata.items()) if metadata else ())
-        head = self._heads.get(kind)
+        given = dict(metadata or {})
+        kind = (path, tuple(given.items()))
+        try:
+            head = self._heads.get(kind)
+        except TypeError:  # a value that cannot be hashed, so none that head_of takes
+            head = None
         if head is None:
-            given = dict(metadata or {})
             if key is not None:
                 given["authorization"] = f"Bearer {key}"
             head = self._heads[kind] = head_of(self._channel, path, self._agent, given)

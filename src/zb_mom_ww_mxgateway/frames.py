@@ -16,7 +16,7 @@ from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, 
 from typing_extensions import override
 
 from .header_blocks import Headers, ReceivedHeaders, RememberingDecoder, RememberingEncoder
-from .replacing import refuse_strangers
+from .replacing import refuse_strangers, refuse_without
 
 #: Bytes before the body of a frame: three of length, one of type, one of flags, four of stream.
 _HEADER: Final = 9
@@ -217,3 +217,8 @@ class LeanConnection(H2Connection):
 
 
 refuse_strangers(_Frames, _LeanStream, LeanConnection)
+refuse_without(FrameBuffer, "_validate_frame_length")
+refuse_without(FrameBuffer(), "_headers_buffer")
+refuse_without(H2Stream, "_build_headers_frames")
+refuse_without(H2Connection, "_receive_data_frame", "_receive_headers_frame")
+refuse_without(H2Connection(), "_frame_dispatch_table", "incoming_buffer", "encoder", "decoder")

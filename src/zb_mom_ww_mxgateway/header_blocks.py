@@ -10,7 +10,7 @@ from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 from hpack.table import HeaderTable
 from typing_extensions import override
 
-from .replacing import refuse_strangers
+from .replacing import refuse_strangers, refuse_without
 
 #: Headers of a request, as text or as hpack's.
 Headers: TypeAlias = tuple[tuple[str, str] | HeaderTuple, ...]
@@ -23,17 +23,21 @@ _LONGEST: Final = 512
 
 
 class _Table(HeaderTable):
-    """The table that both ends keep, with the number of its changes.
+    """The table that both ends keep, and what tells whether it is still the same.
 
     What a block means is the same only while the table is.
     """
 
-    changes = 0
+    _added = 0
 
     @override
     def add(self, name: bytes, value: bytes) -> None:
-        self.changes += 1
+        self._added += 1
         super().add(name, value)
+
+    def state(self) -> tuple[int, int, int]:
+        """Equal for equal entries: where none was added, only the oldest can have gone."""
+        return self._added, len(self.dynamic_entries), self.maxsize
 
 
 class RememberingEncoder(Encoder):
@@ -47,7 +51,7 @@ class RememberingEncoder(Encoder):
         super().__init__()
         self.header_table = self._table = _Table()
         self._blocks: dict[tuple[Any, ...], bytes] = {}
-        self._state = (0, 0)
+        self._state = self._table.state()
 
     @override
     def encode(self, headers: Iterable[Any], huffman: bool = True) -> bytes:
@@ -63,7 +67,7 @@ class RememberingEncoder(Encoder):
     def _encoded(self, headers: tuple[Any, ...]) -> bytes:
         """Headers of which all or none are indexed, behind that and whether Huffman is used."""
         table = self._table
-        state = (table.changes, table.maxsize)
+        state = table.state()
         if state != self._state or len(self._blocks) >= _SENT:
             self._blocks.clear()
             self._state = state
@@ -71,7 +75,7 @@ class RememberingEncoder(Encoder):
         if block is None:
             resized = table.resized  # then the block begins with the new size
             block = super().encode(headers[2:], headers[1])
-            if not resized and (table.changes, table.maxsize) == state:
+            if not resized and table.state() == state:
                 self._blocks[headers] = block
         return block
 
@@ -89,21 +93,23 @@ class RememberingDecoder(Decoder):
         super().__init__()
         self.header_table = self._table = _Table()
         self._blocks: dict[tuple[bytes, bool], ReceivedHeaders] = {}
-        self._state = (0, 0)
+        self._state = self._table.state()
 
     @override
     def decode(self, data: bytes, raw: bool = False) -> list[HeaderTuple]:
-        table = self._table
-        state = (table.changes, table.maxsize)
+        state = self._table.state()
         if state != self._state or len(self._blocks) >= _RECEIVED:
             self._blocks.clear()
             self._state = state
         headers = self._blocks.get((data, raw))
         if headers is None:
             headers = ReceivedHeaders(super().decode(data, raw))
-            if len(data) <= _LONGEST and (table.changes, table.maxsize) == state:
+            if len(data) <= _LONGEST and self._table.state() == state:
                 self._blocks[data, raw] = headers
         return headers
 
 
 refuse_strangers(_Table, RememberingEncoder, RememberingDecoder)
+refuse_without(HeaderTable(), "dynamic_entries", "maxsize", "resized")
+refuse_without(Encoder(), "header_table")
+refuse_without(Decoder(), "header_table")

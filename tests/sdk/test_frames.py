@@ -74,23 +74,21 @@ def test_frames_are_taken_as_h2_does_however_the_bytes_are_cut(
 
 
 def _told_events(events: list[Event]) -> list[object]:
-    """What happened, with data that came in one go told as one."""
+    """What happened, with data that came in one go told as one, to its last byte."""
     told: list[object] = []
-    data: DataReceived | None = None
+    stream, data, size = 0, b"", 0
     for event in events:
         if not isinstance(event, DataReceived):
-            data = None
+            stream = 0
             told.append(repr(event))
-        elif data is not None and data.stream_id == event.stream_id:
-            size = data.flow_controlled_length + event.flow_controlled_length
-            data = told[-1] = DataReceived(
-                stream_id=data.stream_id,
-                data=data.data + event.data,
-                flow_controlled_length=size,
-            )
+            continue
+        if stream == event.stream_id:
+            told.pop()
         else:
-            data = event
-            told.append(event)
+            stream, data, size = event.stream_id, b"", 0
+        data += event.data
+        size += event.flow_controlled_length
+        told.append((stream, data, size))
     return told
 
 
@@ -186,17 +184,18 @@ def test_a_request_in_one_step_is_to_any_peer_the_same_as_in_several(
 ) -> None:
     (ours, server), (theirs, other) = _greeted(LeanConnection), _greeted(H2Connection)
     own = (NeverIndexedHeaderTuple("grpc-timeout", "29S"),) if timed else ()
-    for size, metadata in calls:
+    for number, (size, metadata) in enumerate(calls):
+        message = bytes([number]) * size
         if theirs.outbound_flow_control_window < size:
-            assert ours.begin_call(_SPOKEN, own, bytes(size)) is None
+            assert ours.begin_call(_SPOKEN, own, message) is None
             return
         head = (*_SPOKEN, ("x-much", "\\" * metadata))
-        stream, sent = ours.begin_call(head, own, bytes(size))
+        stream, sent = ours.begin_call(head, own, message)
         assert stream == theirs.get_next_available_stream_id()
         theirs.send_headers(stream, [*head, *own])
-        theirs.send_data(stream, bytes(size), end_stream=True)
-        expected = list(map(repr, other.receive_data(theirs.data_to_send())))
-        assert list(map(repr, server.receive_data(sent))) == expected
+        theirs.send_data(stream, message, end_stream=True)
+        expected = _told_events(other.receive_data(theirs.data_to_send()))
+        assert _told_events(server.receive_data(sent)) == expected
         assert ours.outbound_flow_control_window == theirs.outbound_flow_control_window
         room = theirs.streams[stream].outbound_flow_control_window
         assert ours.streams[stream].outbound_flow_control_window == room

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib.metadata import version
-from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
+from grpclib.utils import Wrapper
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded, StreamReset
-from hpack import Decoder, Encoder, HeaderTuple, NeverIndexedHeaderTuple
-from hypothesis import given, strategies as st
 
 from tests.sdk import faulty
 from tests.sdk.calling import connected, events_of
@@ -25,232 +23,13 @@ from zb_mom_ww_mxgateway import (
     MxCommandReply,
     MxCommandRequest,
     MxEvent,
+    MxGatewayError,
     MxGatewayTimeoutError,
     OpenSessionRequest,
     StreamEventsRequest,
     http2,
 )
-from zb_mom_ww_mxgateway.buffers import PREFIX, Incoming, Outgoing
-from zb_mom_ww_mxgateway.header_blocks import RememberingDecoder, RememberingEncoder
 from zb_mom_ww_mxgateway_contracts.mxaccess_gateway_v1 import PingCommand
-
-_NAMES = st.sampled_from([b":path", b"x-a", b"authorization", b"grpc-timeout", b"x-long"])
-_VALUES = st.sampled_from([b"", b"/one", b"/two", b"29S", b"trailers", b"v" * 90, b"w" * 5_000])
-_HEADERS = st.lists(
-    st.builds(
-        lambda kind, name, value: kind(name, value),
-        st.sampled_from([HeaderTuple, NeverIndexedHeaderTuple]),
-        _NAMES,
-        _VALUES,
-    ),
-    max_size=6,
-)
-#: Blocks of headers, and in between new sizes of the table that both ends keep.
-_STEPS = st.lists(_HEADERS | st.sampled_from([0, 60, 200, 4_096]), min_size=1, max_size=30)
-
-
-def _told(headers: list[HeaderTuple]) -> list[tuple[bytes, bytes, bool]]:
-    return sorted((*header, header.indexable) for header in headers)
-
-
-@given(_STEPS)
-def test_headers_that_repeat_themselves_mean_to_any_peer_what_was_said(
-    steps: list[list[HeaderTuple] | int],
-) -> None:
-    encoder, peer = RememberingEncoder(), Decoder(max_header_list_size=10**6)
-    for step in steps:
-        if isinstance(step, int):
-            if step != encoder.header_table_size:  # hpack forgets a change that is said twice
-                encoder.header_table_size = step
-        else:
-            for _ in range(3):  # remembered from the second or third time on
-                received = list(peer.decode(encoder.encode(step), raw=True))
-                assert sorted(map(tuple, received)) == sorted(map(tuple, step))
-
-
-@given(_STEPS)
-def test_headers_of_any_peer_are_understood_as_hpack_does(
-    steps: list[list[HeaderTuple] | int],
-) -> None:
-    peer, plain, remembering = Encoder(), Decoder(max_header_list_size=10**6), RememberingDecoder()
-    remembering.max_header_list_size = plain.max_header_list_size
-    for step in steps:
-        if isinstance(step, int):
-            if step != peer.header_table_size:
-                peer.header_table_size = step
-        else:
-            for _ in range(3):
-                block = peer.encode(step)
-                assert _told(remembering.decode(block, raw=True)) == _told(
-                    list(plain.decode(block, raw=True))
-                )
-
-
-def test_a_header_that_is_never_to_be_indexed_is_in_no_table_and_told_apart_from_an_equal_one() -> (
-    None
-):
-    encoder, peer = RememberingEncoder(), Decoder()
-    never, indexed = NeverIndexedHeaderTuple(b"x-a", b"1"), HeaderTuple(b"x-a", b"1")
-    for sent in (never, never, indexed, indexed):
-        (received,) = peer.decode(encoder.encode([sent]), raw=True)
-        assert received == sent
-        assert received.indexable == sent.indexable
-        assert bool(peer.header_table.dynamic_entries) == (sent is indexed)
-
-
-def test_what_a_peer_sends_over_and_over_does_not_fill_the_memory() -> None:
-    decoder = RememberingDecoder()
-    for number in range(1_000):
-        block = b"\x00\x03x-a" + bytes([3]) + b"%03d" % number
-        assert decoder.decode(block, raw=True) == [(b"x-a", b"%03d" % number)]
-    assert len(decoder._blocks) <= 64
-
-
-@given(st.lists(st.binary(max_size=40), max_size=12), st.lists(st.integers(1, 30), max_size=40))
-async def test_data_is_read_in_order_however_it_is_cut_and_acknowledged_to_the_byte(
-    frames: list[bytes], sizes: list[int]
-) -> None:
-    acknowledged: list[int] = []
-    buffer = Incoming(acknowledged.append)
-    whole = b"".join(frames)
-
-    async def arrive() -> None:
-        for number, frame in enumerate(frames):
-            buffer.add(frame, len(frame) + 1)  # with a byte of padding
-            if number % 3:
-                await asyncio.sleep(0)
-        buffer.eof()
-
-    arriving = asyncio.create_task(arrive())
-    read = b""
-    for size in sizes:
-        if len(read) + size > len(whole):
-            break
-        read += await buffer.read(size)
-    await arriving
-    assert whole.startswith(read)
-    assert sum(acknowledged) + buffer.unacked_size() == len(whole) + len(frames)
-    assert buffer.unacked_size() == 0
-
-
-async def test_the_end_of_the_data_is_nothing_between_messages_and_a_fault_within_one() -> None:
-    buffer = Incoming([].append)
-    buffer.add(b"abcdef", 6)
-    buffer.eof()
-    assert await buffer.read(0) == b""
-    assert await buffer.read(4) == b"abcd"
-    with pytest.raises(AssertionError):
-        await buffer.read(4)
-    assert await buffer.read(4) == b""
-
-
-async def test_nothing_is_acknowledged_before_it_is_read_and_all_of_it_before_a_wait() -> None:
-    acknowledged: list[int] = []
-    buffer = Incoming(acknowledged.append)
-    for _ in range(100):
-        buffer.add(bytes(10), 10)
-    assert not acknowledged
-    assert await buffer.read(15) == bytes(15)
-    reading = asyncio.create_task(buffer.read(1_000))  # more than has come
-    await asyncio.sleep(0)
-    assert sum(acknowledged) == 1_000
-    buffer.add(bytes(15), 15)
-    assert await reading == bytes(1_000)
-
-
-@given(st.lists(st.binary(max_size=40), max_size=12), st.lists(st.integers(1, 30), max_size=40))
-async def test_messages_are_told_apart_however_they_are_cut(
-    messages: list[bytes], cuts: list[int]
-) -> None:
-    acknowledged: list[int] = []
-    buffer = Incoming(acknowledged.append)
-    whole = b"".join(map(faulty.framed, messages))
-    edges = [0, *accumulate(cuts), len(whole)]
-    for begin, end in pairwise(min(edge, len(whole)) for edge in edges):
-        buffer.add(whole[begin:end], end - begin)
-    read: list[bytes] = []
-    while len(read) < len(messages):
-        message = buffer.message(longest=40)
-        if message is None:  # it goes on in the next frame
-            prefix = await buffer.read(PREFIX)
-            message = await buffer.read(int.from_bytes(prefix[1:], "big"))
-        read.append(message)
-    assert read == messages
-    assert buffer.message(longest=40) is None
-    assert sum(acknowledged) + buffer.unacked_size() == len(whole)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        pytest.param(faulty.framed(bytes(41)), id="longer than is taken"),
-        pytest.param(faulty.framed(b"", compressed=True), id="compressed"),
-        pytest.param(faulty.framed(bytes(39), length=40), id="not all there"),
-    ],
-)
-async def test_a_message_that_is_not_to_be_had_at_once_is_left_where_it_is(message: bytes) -> None:
-    acknowledged: list[int] = []
-    buffer = Incoming(acknowledged.append)
-    buffer.add(faulty.framed(b"one") + message, len(message) + 8)
-    assert buffer.message(longest=40) == b"one"
-    assert buffer.message(longest=40) is None
-    assert await buffer.read(len(message)) == message
-
-
-async def test_much_that_is_read_is_acknowledged_on_the_way() -> None:
-    acknowledged: list[int] = []
-    buffer = Incoming(acknowledged.append)
-    for _ in range(20):
-        buffer.add(bytes(16_384), 16_384)
-    for _ in range(20):
-        await buffer.read(16_384)
-    assert sum(acknowledged) >= 4 * 65_536
-
-
-class _Socket(asyncio.Transport):
-    """What asyncio would write to a socket."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        assert not self.closed
-        self.written.append(bytes(data))
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-
-async def test_what_is_written_in_one_turn_of_the_loop_leaves_together_and_in_order() -> None:
-    socket = _Socket()
-    outgoing = Outgoing(socket)
-    for piece in (b"a", bytearray(b"b"), memoryview(b"c")):
-        outgoing.write(piece)
-    assert not socket.written
-    await asyncio.sleep(0)
-    assert socket.written == [b"abc"]
-    outgoing.write(b"d")
-    outgoing.flush()
-    outgoing.write(b"e")
-    outgoing.close()
-    assert socket.written == [b"abc", b"d", b"e"]
-    assert outgoing.is_closing()
-    outgoing.write(b"late")
-    await asyncio.sleep(0)
-    assert socket.written == [b"abc", b"d", b"e"]
-
-
-async def test_much_is_written_at_once_so_that_asyncio_can_say_stop() -> None:
-    socket = _Socket()
-    outgoing = Outgoing(socket)
-    for _ in range(10):
-        outgoing.write(bytes(16_384))
-    assert sum(map(len, socket.written)) == 8 * 16_384
 
 
 def _serving(answer: bytes, sent: list[int], received: list[bytes]) -> faulty.Serve:
@@ -433,6 +212,10 @@ async def test_metadata_is_checked_for_each_kind_of_call_and_sent_with_each() ->
         for _ in range(2):
             with pytest.raises(ValueError, match="Invalid metadata value"):
                 await stub.open_session(OpenSessionRequest(), metadata={"x-line": "a\r\nb: c"})
+            for wrong in (1, ["one"]):  # one that can be hashed, and one that cannot
+                unlike: Any = {"x-line": wrong}
+                with pytest.raises(TypeError, match="Invalid metadata value type, str expected"):
+                    await stub.open_session(OpenSessionRequest(), metadata=unlike)
     assert [headers["x-line"] for headers in gateway.headers] == ["one", "two", "two"]
 
 
@@ -450,19 +233,124 @@ async def test_an_error_tells_the_request_as_it_was_sent_whatever_became_of_it_s
     assert "session-2" not in str(caught.value)
 
 
+async def test_metadata_that_differs_from_call_to_call_does_not_fill_the_memory() -> None:
+    async with (
+        faulty.watched_gateway(faulty.replied) as gateway,
+        connected(gateway.endpoint) as stub,
+    ):
+        channel: Any = stub._transport
+        for number in range(1_000):
+            await stub.open_session(OpenSessionRequest(), metadata={"x-line": str(number)})
+            assert len(channel._heads) <= 128
+    assert [headers["x-line"] for headers in gateway.headers] == list(map(str, range(1_000)))
+
+
+async def test_a_request_that_is_no_message_to_others_is_told_as_it_is() -> None:
+    request = StreamEventsRequest(session_id="session-1", after_worker_sequence=7)
+    request.unknown_fields = b"\xff"
+    async with (
+        faulty.watched_gateway(faulty.silence) as gateway,
+        connected(gateway.endpoint) as stub,
+    ):
+        with pytest.raises(MxGatewayTimeoutError, match=r"sequence=7\) in session-1 at"):
+            await anext(stub.stream_events(request, timeout=0.2))
+    assert gateway.asked.is_set()
+
+
+def _timers() -> int:
+    """Limits of calls that the loop still waits for."""
+    loop: Any = asyncio.get_running_loop()
+    callbacks = [timer._callback for timer in loop._scheduled if not timer.cancelled()]
+    return sum(isinstance(getattr(call, "__self__", None), Wrapper) for call in callbacks)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(faulty.replied, id="a reply"),
+        pytest.param(faulty.unknown_status, id="a status"),
+        pytest.param(faulty.reset, id="a reset"),
+    ],
+)
+async def test_a_call_that_was_answered_leaves_no_timer_behind(answer: faulty.Misbehave) -> None:
+    async with faulty.watched_gateway(answer) as gateway, connected(gateway.endpoint) as stub:
+        request = StreamEventsRequest(session_id="session-1")
+        with suppress(MxGatewayError):
+            await stub.open_session(OpenSessionRequest(), timeout=600)
+        assert not _timers()
+        with suppress(MxGatewayError):
+            async with aclosing(stub.stream_events(request, timeout=600)) as stream:
+                await anext(stream)
+        assert not _timers()
+
+
+async def test_a_call_that_is_cancelled_leaves_no_timer_behind() -> None:
+    async with (
+        faulty.watched_gateway(faulty.silence) as gateway,
+        connected(gateway.endpoint) as stub,
+    ):
+        call = asyncio.ensure_future(stub.open_session(OpenSessionRequest(), timeout=600))
+        await gateway.asked.wait()
+        assert _timers() == 1
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not _timers()
+
+
 @pytest.mark.parametrize(
     ("library", "method"),
     [
         ("h2", "stream.H2Stream._build_hdr_validation_flags"),
         ("h2", "connection.H2Connection._begin_new_stream"),
+        ("h2", "connection.H2Connection.open_outbound_streams"),
+        ("h2", "connection.H2Connection._receive_data_frame"),
+        ("h2", "connection.H2Connection._receive_headers_frame"),
+        ("h2", "frame_buffer.FrameBuffer._validate_frame_length"),
+        ("h2", "stream.H2Stream._build_headers_frames"),
         ("hpack", "hpack.Encoder.encode"),
+        ("hpack", "table.HeaderTable.maxsize"),
+        ("grpclib", "client.Stream._process_grpc_status"),
     ],
 )
 def test_a_library_without_what_is_replaced_of_it_is_refused(library: str, method: str) -> None:
     module, _, attribute = method.partition(".")
-    script = f"import {library}.{module} as m; del m.{attribute}; import zb_mom_ww_mxgateway"
+    _refused(library, f"import {library}.{module} as m; del m.{attribute}", attribute)
+
+
+@pytest.mark.parametrize(
+    ("library", "attribute"),
+    [
+        ("h2", "frame_buffer.FrameBuffer._headers_buffer"),
+        ("h2", "connection.H2Connection._frame_dispatch_table"),
+        ("h2", "connection.H2Connection.incoming_buffer"),
+        ("hpack", "hpack.Encoder.header_table"),
+        ("hpack", "hpack.Decoder.header_table"),
+        ("hpack", "table.HeaderTable.dynamic_entries"),
+        ("hpack", "table.HeaderTable.resized"),
+        ("grpclib", "utils.Wrapper._tasks"),
+    ],
+)
+def test_a_library_whose_objects_lack_what_is_taken_of_them_is_refused(
+    library: str, attribute: str
+) -> None:
+    module, kind, name = attribute.split(".")
+    _refused(
+        library,
+        f"import {library}.{module} as m; begin = m.{kind}.__init__\n"
+        "def begin_without(self, *args, **kwargs):\n"
+        f"    begin(self, *args, **kwargs); del self.{name}\n"
+        f"m.{kind}.__init__ = begin_without",
+        f"{kind}.{name}",
+    )
+
+
+def _refused(library: str, change: str, missing: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"{change}\nimport zb_mom_ww_mxgateway"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode != 0
-    assert f"ImportError: {library} {version(library)} has no {attribute}" in ended.stderr
+    assert f"ImportError: {library} {version(library)} has no {missing}, which" in ended.stderr
