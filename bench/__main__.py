@@ -42,7 +42,7 @@ def main() -> None:
         description="Measure this SDK next to its peers and print one table.",
         epilog=f"Without a name: {', '.join(_USUAL)}. To be asked for: {', '.join(_LONG)}.",
     )
-    parser.add_argument("part", nargs="*", choices=[*parts, []], help="what to measure")
+    parser.add_argument("part", nargs="*", metavar="PART", help="what to measure")
     parser.add_argument("--quick", action="store_true", help="a short look: fewer, shorter rounds")
     parser.add_argument(
         "--stock-server", action="store_true", help="let a server of grpc.aio answer the calls"
@@ -50,6 +50,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     parser.add_argument("--markdown", action="store_true", help="print what goes into a document")
     given = parser.parse_args()
+    for name in given.part:
+        if name not in parts:
+            parser.error(f"there is no part {name!r}; there are {', '.join(parts)}")
 
     setting = Setting.here()
     context = Context(
@@ -66,7 +69,7 @@ def main() -> None:
     if given.markdown:
         print(table.markdown(lines, found, setting))
     else:
-        print(*setting.sentences(), "", table.text(lines, found), sep="\n")
+        print(*setting.sentences(), table.LEGEND, "", table.text(lines, found), sep="\n")
     if given.json:
         given.json.write_text(json.dumps(table.as_json(lines, found, setting), indent=1) + "\n")
 

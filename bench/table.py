@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .columns import COLUMNS, OURS
 from .machine import Setting
@@ -15,6 +15,10 @@ from .targets import Outcome
 Cells: TypeAlias = Sequence[str]
 
 _HEADS: Cells = ("part", "case", "unit", *COLUMNS, *(f"{name}, speed" for name in OURS), "server")
+LEGEND: Final = (
+    "speed: how many times as fast as protobuf (above 1 is faster), median and quartiles; "
+    "server: its share of a core"
+)
 _OUTCOME_HEADS: Cells = ("must reach", "", "wanted", "found", "")
 
 

@@ -41,6 +41,13 @@ _UNARY: Final = (
     Case("read_bulk of 6, 32 in flight", "read_bulk", "read_bulk-6", 6, _IN_FLIGHT),
     Case("read_bulk of 6, blocking", _BLOCKING, "read_bulk-6", 6),
 )
+_FROZEN: Final = Case(
+    f"read_bulk of {_TAIL:,} after gc.freeze()",
+    "read_bulk",
+    f"read_bulk-{_TAIL}",
+    _TAIL,
+    {"frozen": 1},
+)
 _STREAMS: Final = (
     Case("event stream", "events", _STREAM, STREAM_EVENTS),
     Case("event stream, blocking", "blocking events", _STREAM, STREAM_EVENTS),
@@ -70,6 +77,7 @@ def run(context: Context) -> Iterator[Line]:
                 found[count] = measured = measure(case)
                 yield from _bulk(case, measured)
             yield _flatness(name, found)
+        yield _tail(_FROZEN, measure(_FROZEN))
         for case in _STREAMS:
             yield line(PART, case.what, "events/s", measure(case), a_second(case.count))
 
@@ -84,11 +92,15 @@ def _bulk(case: Case, measured: Measured) -> Iterator[Line]:
         }
         yield Line(PART, f"{case.what}, p{percent}", "ms", figures)
     if case.count == _TAIL:
-        tails = {
-            name: one(measured.percentile(name, 99) / measured.percentile(name, 50))
-            for name in measured.each
-        }
-        yield Line(PART, f"{case.what}, p99 over p50", TIMES, tails)
+        yield _tail(case, measured)
+
+
+def _tail(case: Case, measured: Measured) -> Line:
+    tails = {
+        name: one(measured.percentile(name, 99) / measured.percentile(name, 50))
+        for name in measured.each
+    }
+    return Line(PART, f"{case.what}, p99 over p50", TIMES, tails)
 
 
 def _flatness(name: str, found: Mapping[int, Measured]) -> Line:

@@ -8,6 +8,7 @@ worker stays alive between rounds, so that nobody pays for a start or a warm-up.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -124,8 +125,12 @@ def awaited(
     call: Callable[[], Awaitable[object]],
     close: Callable[[], Coroutine[Any, Any, None]],
     in_flight: int = 1,
+    frozen: bool = False,
 ) -> Case:
-    """A case of an asynchronous call, so many of them under way at a time."""
+    """A case of an asynchronous call, so many of them under way at a time.
+
+    ``frozen`` takes what was there before out of garbage collection, with ``gc.freeze``.
+    """
 
     async def repeat(times: int, each: list[float]) -> None:
         before = time.perf_counter()
@@ -148,8 +153,12 @@ def awaited(
     async def once() -> object:
         return await call()
 
-    return Case(
-        checksum(runner.run(once())),
-        lambda times: runner.run(rounds(times)),
-        lambda: runner.run(close()),
-    )
+    def finish() -> None:
+        gc.unfreeze()
+        runner.run(close())
+
+    checked = checksum(runner.run(once()))
+    if frozen:
+        gc.collect()
+        gc.freeze()
+    return Case(checked, lambda times: runner.run(rounds(times)), finish)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from importlib.metadata import version
+from typing import Any
 
 from zb_mom_ww_mxgateway import DataChange, GatewayClient, Session, sync
 from zb_mom_ww_mxgateway_wire.compiled import codec_kind
@@ -60,10 +61,10 @@ class Calls:
 
 
 def _calling(runner: asyncio.Runner, name: str) -> loop.Prepare:
-    def prepare(endpoint: str, session: str, count: int, in_flight: int = 1) -> loop.Case:
+    def prepare(endpoint: str, session: str, count: int, **how: Any) -> loop.Case:
         calls = runner.run(Calls.connect(endpoint, session))
         method = getattr(calls, name)
-        return loop.awaited(runner, lambda: method(count), calls.client.close, in_flight)
+        return loop.awaited(runner, lambda: method(count), calls.client.close, **how)
 
     return prepare
 

@@ -81,13 +81,13 @@ class Calls:
 
 
 def _calling(runner: asyncio.Runner, name: str) -> loop.Prepare:
-    def prepare(endpoint: str, session: str, count: int, in_flight: int = 1) -> loop.Case:
+    def prepare(endpoint: str, session: str, count: int, **how: Any) -> loop.Case:
         async def connect() -> Calls:
             return Calls(endpoint, session)
 
         calls = runner.run(connect())
         method = getattr(calls, name)
-        return loop.awaited(runner, lambda: method(count), calls.close, in_flight)
+        return loop.awaited(runner, lambda: method(count), calls.close, **how)
 
     return prepare
 
