@@ -26,15 +26,15 @@ $(READY): pyproject.toml
 demo: $(READY) ## Show the main job against a simulator.
 	@$(PY) -m zb_mom_ww_mxgateway_cli demo
 
-test: $(READY) ## Run the tests, and those of the codecs once more with the codecs interpreted.
+test: $(READY) ## Run the tests.
 	$(PY) -m pytest -n auto --dist worksteal
-	@$(MAKE) --no-print-directory test-pure
 
 test-pure: $(READY) ## Run the tests of codecs and values with the codecs interpreted.
 	$(PY) tests/interpreted.py -n auto --dist worksteal
 
-test-deep: $(READY) ## Run the tests with many more examples.
+test-deep: $(READY) ## Run the tests with many more examples, those of the codecs interpreted too.
 	$(PY) -m pytest -n auto --dist worksteal --hypothesis-profile=deep
+	$(PY) tests/interpreted.py -n auto --dist worksteal --hypothesis-profile=deep
 
 coverage: $(READY) ## Run the tests and hold lines and branches of src above 95 %.
 	$(PY) -m pytest -n auto --dist worksteal --cov --cov-report=term
