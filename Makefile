@@ -13,7 +13,8 @@ READY := $(VENV)/.ready
 PROTO_DIR ?= proto
 OUT ?= generated
 
-.PHONY: help demo test test-deep coverage generate check watch lint types docs bench bench-guard build clean
+.PHONY: help demo test test-pure test-deep coverage generate compile check watch lint types docs
+.PHONY: bench bench-guard build clean
 
 help: ## Show the targets.
 	@$(PYTHON) -c "import re; [print(f'{n:12}{t}') for n, t in re.findall(r'^([a-z-]+):.*## (.*)', open('Makefile').read(), re.M)]"
