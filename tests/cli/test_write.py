@@ -280,6 +280,7 @@ def test_a_session_that_somebody_closes_before_the_values_come_ends_it_with_word
         ) as process,
     ):
         wait_until_counted(mxgw_gateway, "mxgateway_commands_total", command="subscribe_bulk")
+        wait_until_counted(mxgw_gateway, "mxgateway_event_streams")
         mxgw_gateway.strike(CloseSessions())
         out, errors = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
